@@ -1,0 +1,1 @@
+//! What the app knows; no Leptos, no DOM.

@@ -1,0 +1,3 @@
+//! The processor worker: fetched only where WebGPU is missing or fails.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The same engine, tasks and statistics without a browser.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The GPU worker.
+
+fn main() {}

@@ -1,0 +1,382 @@
+//! What a task may ask of a model, and the one trait that every engine implements.
+//!
+//! This is where the two towers of the crate touch: tasks build [`Request`]s, engines answer them, and
+//! neither knows the other. Log-probabilities are natural logarithms everywhere.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use serde::{Deserialize, Serialize};
+
+/// Who speaks in a chat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Instructions before the conversation.
+    System,
+    /// The person, or the task in a person's place.
+    User,
+    /// The model.
+    Assistant,
+}
+
+/// One turn of a chat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Who speaks.
+    pub role: Role,
+    /// What is said, as plain text.
+    pub content: String,
+}
+
+/// What the model reads before it answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Prompt {
+    /// Text taken as it is: no template, no tokens added.
+    Raw(String),
+    /// A conversation, rendered by the model file's own chat template with the generation prompt appended.
+    Chat(Vec<Message>),
+    /// Token ids taken as they are.
+    Tokens(Vec<u32>),
+}
+
+/// How the next token is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Sampling {
+    /// 0 means greedy (the most probable token, the lowest id on a tie).
+    pub temperature: f32,
+    /// Nucleus mass in (0, 1]; 1 keeps every token.
+    pub top_p: f32,
+    /// Keep only the k most probable tokens; 0 keeps every token.
+    pub top_k: u32,
+}
+
+impl Sampling {
+    /// Always the most probable token.
+    pub const GREEDY: Self = Self { temperature: 0.0, top_p: 1.0, top_k: 0 };
+}
+
+/// One question to an engine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Request {
+    /// Log-likelihood of each option as the continuation of the prompt.
+    Choose {
+        /// The shared context.
+        prompt: Prompt,
+        /// Texts that are tokenized and appended to the prompt, one at a time.
+        options: Vec<String>,
+    },
+    /// Free text.
+    Generate {
+        /// The context.
+        prompt: Prompt,
+        /// How tokens are drawn.
+        sampling: Sampling,
+        /// Seed of the sampler; the same seed gives the same text on the same backend.
+        seed: u64,
+        /// Most new tokens.
+        limit: u32,
+        /// Texts that end the answer; they are not part of it.
+        stop: Vec<String>,
+        /// How many alternatives to report for each token (0 to 10).
+        n_top: u8,
+    },
+    /// Teacher forcing: the probability of each token of a given text.
+    Forced {
+        /// The context; may be empty.
+        prompt: Prompt,
+        /// The text whose tokens are scored.
+        text: String,
+        /// How many alternatives to report for each token (0 to 10).
+        n_top: u8,
+    },
+    /// The distribution of the next token.
+    Next {
+        /// The context.
+        prompt: Prompt,
+        /// How many of the most probable tokens to report.
+        n_top: u32,
+    },
+}
+
+/// Log-likelihood of one option.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct OptionScore {
+    /// Sum of the natural log-probabilities of the option's tokens given the prompt and the earlier ones.
+    pub logprob: f64,
+    /// Number of tokens.
+    pub n_tokens: u32,
+}
+
+impl OptionScore {
+    /// Log-likelihood per token, the usual length normalization.
+    pub fn logprob_per_token(&self) -> f64 {
+        self.logprob / f64::from(self.n_tokens.max(1))
+    }
+}
+
+/// A token that could have stood in one place.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Alternative {
+    /// Vocabulary id.
+    pub id: u32,
+    /// The token's own text; partial UTF-8 is shown as U+FFFD.
+    pub text: String,
+    /// Natural log-probability before temperature, top-k and top-p.
+    pub logprob: f64,
+}
+
+/// One token of a text, with its probability.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TokenStep {
+    /// Vocabulary id.
+    pub id: u32,
+    /// The text that this token added; empty while a character is incomplete.
+    pub text: String,
+    /// Natural log-probability before temperature, top-k and top-p.
+    pub logprob: f64,
+    /// The most probable tokens in this place, best first.
+    pub top: Vec<Alternative>,
+}
+
+/// Why a generated text ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finish {
+    /// The model ended its turn.
+    EndOfTurn,
+    /// A stop text appeared.
+    Stop,
+    /// The token limit was reached.
+    Limit,
+    /// The context window is full.
+    ContextFull,
+    /// The user stopped it.
+    Cancelled,
+}
+
+/// What an engine answers; the variants mirror [`Request`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Response {
+    /// To `Choose`: one score an option, in the order asked.
+    Choice {
+        /// Scores in the order of the options.
+        options: Vec<OptionScore>,
+        /// Tokens of the prompt.
+        n_prompt_tokens: u32,
+        /// Wall time of the call in milliseconds, shared over a batch.
+        millis: f64,
+    },
+    /// To `Generate`.
+    Text {
+        /// The answer without the stop text.
+        text: String,
+        /// Its tokens.
+        tokens: Vec<TokenStep>,
+        /// Why it ended.
+        finish: Finish,
+        /// Tokens of the prompt.
+        n_prompt_tokens: u32,
+        /// Wall time in milliseconds.
+        millis: f64,
+    },
+    /// To `Forced`.
+    Forced {
+        /// The tokens of the text.
+        tokens: Vec<TokenStep>,
+        /// Wall time in milliseconds.
+        millis: f64,
+    },
+    /// To `Next`.
+    Next {
+        /// Tokens of the prompt.
+        n_prompt_tokens: u32,
+        /// The most probable tokens, best first, with their logits.
+        top: Vec<(Alternative, f32)>,
+        /// Wall time in milliseconds.
+        millis: f64,
+    },
+}
+
+/// Where the arithmetic runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Backend {
+    /// WebGPU or a native graphics API through wgpu.
+    Gpu,
+    /// candle-core on the processor.
+    Cpu,
+    /// Answers from a table; for tests and labelled demonstrations.
+    Scripted,
+}
+
+/// Whether this device was checked against stored or computed reference values after loading.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub enum SelfTest {
+    /// The next-token distribution agrees with the reference.
+    Passed {
+        /// Largest Kullback-Leibler divergence from the reference over the probes, in nats.
+        max_kl: f64,
+    },
+    /// It does not: results of this device must not be used.
+    Failed {
+        /// What differed.
+        detail: String,
+    },
+    /// There was nothing to compare with.
+    Unverified {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What answered: enough to repeat a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EngineInfo {
+    /// Catalog id, or `file:<name>` for a person's own file.
+    pub model_id: String,
+    /// Name for people.
+    pub model_name: String,
+    /// SHA-256 of the whole weights file in lower-case hexadecimal, where known.
+    pub weights_sha256: Option<String>,
+    /// Size of the weights file in bytes.
+    pub size_bytes: u64,
+    /// Architecture name of the file (`llama`).
+    pub family: String,
+    /// The quantization that holds most of the weights (`Q4_1`), and what it was converted to if it was.
+    pub quantization: String,
+    /// Most tokens of prompt and answer together.
+    pub context_length: u32,
+    /// Where the arithmetic runs.
+    pub backend: Backend,
+    /// The adapter's own words, or the processor path's name.
+    pub adapter: String,
+    /// Verdict of the check after loading.
+    pub self_test: SelfTest,
+}
+
+/// Why an engine could not answer one request.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum EngineError {
+    /// The user stopped the call.
+    #[error("cancelled")]
+    Cancelled,
+    /// Prompt and answer do not fit.
+    #[error("{n_tokens} tokens do not fit the context of {context_length}")]
+    ContextTooLong {
+        /// Tokens asked for.
+        n_tokens: u32,
+        /// Tokens that fit.
+        context_length: u32,
+    },
+    /// Nothing to condition on or nothing to score.
+    #[error("the prompt or an option has no tokens")]
+    EmptyInput,
+    /// The text or its template could not be turned into tokens.
+    #[error("tokenizer or chat template failed: {detail}")]
+    Tokenize {
+        /// What it said.
+        detail: String,
+    },
+    /// A logit was not a finite number.
+    #[error("the device produced a value that is not a number")]
+    NotANumber,
+    /// The graphics device went away.
+    #[error("the graphics device was lost: {detail}")]
+    DeviceLost {
+        /// What the browser or driver said.
+        detail: String,
+    },
+    /// The backend failed otherwise.
+    #[error("the backend failed: {detail}")]
+    Backend {
+        /// What it said.
+        detail: String,
+    },
+}
+
+/// A shared flag that asks a running call to stop.
+#[derive(Debug, Clone, Default)]
+pub struct CancelFlag(Rc<Cell<bool>>);
+
+impl CancelFlag {
+    /// Asks the call to stop at its next token or item.
+    pub fn cancel(&self) {
+        self.0.set(true);
+    }
+    /// Whether it was asked to stop.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.get()
+    }
+}
+
+/// What an engine reports while it works.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EngineEvent {
+    /// Prompt tokens read so far.
+    Prefill {
+        /// Index of the request in the batch.
+        request: usize,
+        /// Tokens read.
+        done: u32,
+        /// Tokens to read.
+        total: u32,
+    },
+    /// A token was generated.
+    Token {
+        /// Index of the request in the batch.
+        request: usize,
+        /// The token.
+        step: TokenStep,
+    },
+}
+
+/// A future without `Send`: engines live on one thread.
+pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// The caller's side of a running call.
+pub struct Control<'a> {
+    /// Asks the call to stop.
+    pub cancel: CancelFlag,
+    /// Receives events as they happen.
+    pub events: &'a dyn Fn(EngineEvent),
+    /// Milliseconds since some fixed moment.
+    pub now: fn() -> f64,
+    /// Gives the thread's event loop a turn, so that a cancel message can arrive during long processor work.
+    pub breathe: fn() -> LocalFuture<'static, ()>,
+}
+
+fn no_time() -> f64 {
+    0.0
+}
+
+fn no_breath() -> LocalFuture<'static, ()> {
+    Box::pin(std::future::ready(()))
+}
+
+impl Control<'static> {
+    /// A control for tests: never cancelled, no events, no clock.
+    pub fn quiet() -> Self {
+        Self { cancel: CancelFlag::default(), events: &|_| {}, now: no_time, breathe: no_breath }
+    }
+}
+
+/// Something that answers requests: a model on a device, or a table of answers.
+///
+/// No `Send` bounds: native callers block on one thread, browsers have one thread a worker.
+#[expect(async_fn_in_trait, reason = "used as a generic parameter on one thread only")]
+pub trait Engine {
+    /// What answers.
+    fn info(&self) -> &EngineInfo;
+
+    /// Answers every request, in order. An error belongs to its request alone; after a cancel the rest
+    /// are `Err(Cancelled)`.
+    async fn respond(&mut self, requests: &[Request], control: &Control<'_>) -> Vec<Result<Response, EngineError>>;
+}

@@ -1,0 +1,121 @@
+//! The stored record of a run. Records are append-only: a later [`Run`] record of the same id replaces an
+//! earlier one in every list, and item results are never changed.
+
+use serde::{Deserialize, Serialize};
+
+use super::engine::{EngineInfo, Response, Sampling};
+use super::item::Item;
+use super::score::{Score, Verdict};
+
+/// Number of the record layout.
+pub const RUN_SCHEMA: u32 = 1;
+
+/// How a task puts its question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// By the log-likelihood of the options.
+    Choose,
+    /// By generating text and reading it.
+    Generate,
+}
+
+/// What a person chose for a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// How the question is put.
+    pub method: Method,
+    /// How tokens are drawn when generating.
+    pub sampling: Sampling,
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// Most new tokens an answer may have.
+    pub limit: u32,
+    /// A system message before every item; empty for none.
+    pub system: String,
+    /// Run only the first so many items; `None` for all.
+    pub n_items: Option<usize>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            method: Method::Choose,
+            sampling: Sampling::GREEDY,
+            seed: 1,
+            limit: 48,
+            system: String::new(),
+            n_items: None,
+        }
+    }
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum RunStatus {
+    /// Going on, or interrupted by a closed page.
+    Running,
+    /// Every item has a result.
+    Complete,
+    /// Stopped by the person; can be resumed.
+    Cancelled,
+    /// Stopped by an error; can be resumed.
+    Failed {
+        /// What happened.
+        detail: String,
+    },
+}
+
+/// One run of one task by one engine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Layout of this record.
+    pub schema: u32,
+    /// Random id.
+    pub id: String,
+    /// Task.
+    pub task_id: String,
+    /// Version of the task's prompts and scoring.
+    pub task_version: u32,
+    /// SHA-256 of the items file, lower-case hexadecimal.
+    pub items_sha256: String,
+    /// Items that this run covers.
+    pub n_items: usize,
+    /// What answered.
+    pub engine: EngineInfo,
+    /// What was chosen.
+    pub settings: Settings,
+    /// Version of this program.
+    pub app_version: String,
+    /// Milliseconds since 1970 (UTC).
+    pub started_at: f64,
+    /// Milliseconds since 1970 (UTC).
+    pub finished_at: Option<f64>,
+    /// How far it is.
+    pub status: RunStatus,
+    /// Made for demonstration; says so wherever it is shown.
+    #[serde(default)]
+    pub demo: bool,
+}
+
+/// The result of one item in one run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ItemResult {
+    /// Layout of this record.
+    pub schema: u32,
+    /// The run.
+    pub run_id: String,
+    /// Place of the item in its file.
+    pub index: usize,
+    /// The item as it was asked.
+    pub item: Item,
+    /// Score.
+    pub score: Score,
+    /// Column of the honesty table.
+    pub verdict: Verdict,
+    /// The raw responses, so that a rule can be changed and applied again.
+    pub responses: Vec<Response>,
+    /// Wall time of the item in milliseconds.
+    pub millis: f64,
+}

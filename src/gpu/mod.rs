@@ -1,0 +1,1 @@
+//! Tensors, recordings, kernels; knows no model.

@@ -1,0 +1,47 @@
+//! The one thing a backend must do: read tokens and say how probable the next ones are. Everything above it
+//! (generation, option scoring, prefix reuse) is written once, in [`super::language_model`].
+
+use crate::eval::engine::{Control, EngineError};
+
+/// The probability of one given token, and the most probable ones in its place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TargetLogprob {
+    /// Natural log-probability of the target.
+    pub logprob: f64,
+    /// Most probable tokens, best first, as id and natural log-probability.
+    pub top: Vec<(u32, f64)>,
+}
+
+/// A decoder with a key-value cache of one sequence.
+///
+/// Reading at position `pos` keeps cache entries `0..pos` and overwrites the rest, so a shared prefix is read
+/// once and every option is read after it.
+#[expect(async_fn_in_trait, reason = "used as a generic parameter on one thread only")]
+pub trait Forward {
+    /// Size of the vocabulary.
+    fn n_vocab(&self) -> usize;
+
+    /// Most positions the cache holds.
+    fn context_length(&self) -> usize;
+
+    /// Reads `tokens` at positions `pos..pos + tokens.len()` and returns the logits after the last one
+    /// (`n_vocab` values). `progress` hears how many tokens were read.
+    async fn next_logits(
+        &mut self,
+        tokens: &[u32],
+        pos: usize,
+        control: &Control<'_>,
+        progress: &dyn Fn(usize),
+    ) -> Result<Vec<f32>, EngineError>;
+
+    /// Reads `tokens` at `pos..`; result `i` is the probability of `targets[i]` after `tokens[..=i]`, with the
+    /// `n_top` most probable tokens in its place. `targets` and `tokens` have the same length.
+    async fn target_logprobs(
+        &mut self,
+        tokens: &[u32],
+        pos: usize,
+        targets: &[u32],
+        n_top: usize,
+        control: &Control<'_>,
+    ) -> Result<Vec<TargetLogprob>, EngineError>;
+}

@@ -1,0 +1,3 @@
+//! The real engines: a decoder on the GPU or the processor behind `eval::Engine`.
+
+pub mod forward;

@@ -1,0 +1,3 @@
+//! Records in, figures and tables out. Pure.
+
+pub mod figure;

@@ -1,0 +1,1 @@
+//! Statistics: numbers in, numbers out; knows no type of ours.

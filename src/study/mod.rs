@@ -1,0 +1,1 @@
+//! Human judgments: designs, sessions, records. Pure.

@@ -1,0 +1,1 @@
+//! Worker side and page side of the thread boundary.
