@@ -159,6 +159,8 @@ pub enum NoticeKind {
     BadItems,
     /// Another tab is using this study or model.
     OtherTab,
+    /// The person stopped it; shown nowhere.
+    Cancelled,
     /// Something else failed.
     Unexpected,
 }
