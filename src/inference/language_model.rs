@@ -1,0 +1,290 @@
+//! A decoder with its tokenizer as an [`Engine`]: written once over [`Forward`], so the GPU and the processor
+//! differ only in who computes the logits.
+//!
+//! The model remembers which tokens are in the key-value cache and reads only what follows the longest common
+//! prefix with the next prompt: the shared part of a benchmark's prompts is read once, every option after it.
+
+use crate::eval::engine::{
+    Alternative, Control, Engine, EngineError, EngineEvent, EngineInfo, Message, Prompt, Request, Response, SelfTest,
+};
+
+use super::forward::Forward;
+use super::sampler::{log_sum_exp, top};
+
+/// Text to tokens and back, as the model file defines it.
+pub trait TextCodec {
+    /// Tokens of a text; special tokens that stand in it by name are recognized, none are added.
+    ///
+    /// # Errors
+    /// The tokenizer's own words.
+    fn encode(&self, text: &str) -> Result<Vec<u32>, String>;
+
+    /// Text of tokens; incomplete UTF-8 becomes U+FFFD, special tokens appear by name.
+    fn decode(&self, ids: &[u32]) -> String;
+
+    /// The conversation in the file's own chat template, with the generation prompt appended.
+    ///
+    /// # Errors
+    /// The template's own words.
+    fn render_chat(&self, messages: &[Message]) -> Result<String, String>;
+}
+
+/// A model that answers requests.
+pub struct LanguageModel<F: Forward> {
+    pub(super) forward: F,
+    pub(super) codec: Box<dyn TextCodec>,
+    pub(super) info: EngineInfo,
+    pub(super) stop_ids: Vec<u32>,
+    /// Tokens whose keys and values are in the cache, from position 0.
+    cached: Vec<u32>,
+    /// Logits after `cached[..n]`, with that `n`; valid while that prefix stays.
+    logits: Option<(usize, Vec<f32>)>,
+}
+
+impl<F: Forward> LanguageModel<F> {
+    /// A model with an empty cache. `stop_ids` end a generated answer (end of text, end of turn).
+    pub fn new(forward: F, codec: Box<dyn TextCodec>, mut info: EngineInfo, stop_ids: Vec<u32>) -> Self {
+        info.context_length = info.context_length.min(forward.context_length() as u32);
+        Self { forward, codec, info, stop_ids, cached: Vec::new(), logits: None }
+    }
+
+    /// The backend, for measurements.
+    pub fn forward(&self) -> &F {
+        &self.forward
+    }
+
+    /// The tokenizer and template.
+    pub fn codec(&self) -> &dyn TextCodec {
+        self.codec.as_ref()
+    }
+
+    /// Records the verdict of the check after loading.
+    pub fn set_self_test(&mut self, verdict: SelfTest) {
+        self.info.self_test = verdict;
+    }
+
+    /// Ids that end a generated answer.
+    pub fn stop_ids(&self) -> &[u32] {
+        &self.stop_ids
+    }
+
+    /// Logits after `tokens`, (`n_vocab`); what the check after loading compares. Reads only what is not cached.
+    ///
+    /// # Errors
+    /// [`EngineError::EmptyInput`], [`EngineError::ContextTooLong`], or what the backend says.
+    pub async fn logits_after(&mut self, tokens: &[u32], control: &Control<'_>) -> Result<Vec<f32>, EngineError> {
+        self.read_prompt(tokens, 0, control).await.map(<[f32]>::to_vec)
+    }
+
+    pub(super) fn context_length(&self) -> usize {
+        self.info.context_length as usize
+    }
+
+    pub(super) fn check_context(&self, n_tokens: usize) -> Result<(), EngineError> {
+        if n_tokens > self.context_length() {
+            return Err(EngineError::ContextTooLong {
+                n_tokens: u32::try_from(n_tokens).unwrap_or(u32::MAX),
+                context_length: self.info.context_length,
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) fn encode(&self, text: &str) -> Result<Vec<u32>, EngineError> {
+        self.codec.encode(text).map_err(|detail| EngineError::Tokenize { detail })
+    }
+
+    /// Tokens of a prompt; ids that the vocabulary lacks are refused.
+    pub(super) fn prompt_tokens(&self, prompt: &Prompt) -> Result<Vec<u32>, EngineError> {
+        match prompt {
+            Prompt::Raw(text) => self.encode(text),
+            Prompt::Chat(messages) => {
+                let text = self.codec.render_chat(messages).map_err(|detail| EngineError::Tokenize { detail })?;
+                self.encode(&text)
+            }
+            Prompt::Tokens(ids) => {
+                if let Some(id) = ids.iter().find(|&&id| id as usize >= self.forward.n_vocab()) {
+                    let detail = format!("the vocabulary has no token {id}");
+                    return Err(EngineError::Tokenize { detail });
+                }
+                Ok(ids.clone())
+            }
+        }
+    }
+
+    /// How many tokens at the front of `tokens` are cached already.
+    fn n_cached(&self, tokens: &[u32]) -> usize {
+        self.cached.iter().zip(tokens).take_while(|(a, b)| a == b).count()
+    }
+
+    /// Forgets what is cached from `len` on.
+    fn truncate_cache(&mut self, len: usize) {
+        self.cached.truncate(len);
+        if self.logits.as_ref().is_some_and(|(n, _)| *n > len) {
+            self.logits = None;
+        }
+    }
+
+    /// Makes the cache hold `tokens` and returns the logits after them. `request` names the progress events.
+    pub(super) async fn read_prompt(
+        &mut self,
+        tokens: &[u32],
+        request: usize,
+        control: &Control<'_>,
+    ) -> Result<&[f32], EngineError> {
+        if tokens.is_empty() {
+            return Err(EngineError::EmptyInput);
+        }
+        self.check_context(tokens.len())?;
+        if control.cancel.is_cancelled() {
+            return Err(EngineError::Cancelled);
+        }
+        let shared = self.n_cached(tokens);
+        let known = shared == tokens.len() && self.logits.as_ref().is_some_and(|(n, _)| *n == shared);
+        if !known {
+            // The last token is read again if only its logits are missing.
+            let start = shared.min(tokens.len() - 1);
+            self.truncate_cache(start);
+            let total = tokens.len() as u32;
+            let progress = |done: usize| {
+                (control.events)(EngineEvent::Prefill { request, done: (start + done) as u32, total });
+            };
+            let fresh = tokens.get(start..).unwrap_or_default();
+            let logits = self.forward.next_logits(fresh, start, control, &progress).await?;
+            if logits.len() != self.forward.n_vocab() {
+                let detail = format!("{} logits for a vocabulary of {}", logits.len(), self.forward.n_vocab());
+                return Err(EngineError::Backend { detail });
+            }
+            if logits.iter().any(|l| !l.is_finite()) {
+                return Err(EngineError::NotANumber);
+            }
+            self.cached.extend_from_slice(fresh);
+            self.logits = Some((tokens.len(), logits));
+        }
+        self.logits.as_ref().map(|(_, logits)| logits.as_slice()).ok_or(EngineError::EmptyInput)
+    }
+
+    /// Log-probability of each token of `text` after a prompt that [`Self::read_prompt`] has just read, with the
+    /// `n_top` alternatives of each place as id and log-probability.
+    pub(super) async fn score_after_prompt(
+        &mut self,
+        n_prompt: usize,
+        text: &[u32],
+        n_top: usize,
+        control: &Control<'_>,
+    ) -> Result<Vec<(f64, Vec<(u32, f64)>)>, EngineError> {
+        let Some(&first) = text.first() else { return Err(EngineError::EmptyInput) };
+        self.check_context(n_prompt + text.len() - 1)?;
+        let logits = match &self.logits {
+            Some((n, logits)) if *n == n_prompt => logits,
+            _ => return Err(EngineError::Backend { detail: "the prompt was not read".to_owned() }),
+        };
+        let norm = log_sum_exp(logits)?;
+        let logit = logits.get(first as usize).copied().ok_or(EngineError::EmptyInput)?;
+        let alternatives = top(logits, n_top).into_iter().map(|(id, l)| (id, f64::from(l) - norm)).collect();
+        let mut scores = vec![(f64::from(logit) - norm, alternatives)];
+        scores.extend(self.score_at(n_prompt, text, n_top, control).await?);
+        Ok(scores)
+    }
+
+    /// Reads `text[..n - 1]` at `pos` and scores `text[1..]`; nothing for a text of one token.
+    pub(super) async fn score_at(
+        &mut self,
+        pos: usize,
+        text: &[u32],
+        n_top: usize,
+        control: &Control<'_>,
+    ) -> Result<Vec<(f64, Vec<(u32, f64)>)>, EngineError> {
+        let (Some(read), Some(targets)) = (text.split_last().map(|(_, read)| read), text.get(1..)) else {
+            return Err(EngineError::EmptyInput);
+        };
+        if read.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.truncate_cache(pos);
+        let scored = self.forward.target_logprobs(read, pos, targets, n_top, control).await?;
+        if scored.len() != targets.len() {
+            let detail = format!("{} scores for {} tokens", scored.len(), targets.len());
+            return Err(EngineError::Backend { detail });
+        }
+        if scored.iter().any(|s| !s.logprob.is_finite() || s.top.iter().any(|(_, l)| !l.is_finite())) {
+            return Err(EngineError::NotANumber);
+        }
+        self.cached.extend_from_slice(read);
+        Ok(scored.into_iter().map(|s| (s.logprob, s.top)).collect())
+    }
+
+    pub(super) fn alternatives(&self, top: Vec<(u32, f64)>) -> Vec<Alternative> {
+        top.into_iter()
+            .map(|(id, logprob)| Alternative { id, text: self.codec.decode(&[id]), logprob })
+            .collect()
+    }
+
+    async fn answer(&mut self, index: usize, request: &Request, control: &Control<'_>) -> Result<Response, EngineError> {
+        let started = (control.now)();
+        match request {
+            Request::Choose { prompt, options } => {
+                let (options, n_prompt_tokens) = self.choose(index, prompt, options, control).await?;
+                Ok(Response::Choice { options, n_prompt_tokens, millis: (control.now)() - started })
+            }
+            Request::Generate { prompt, sampling, seed, limit, stop, n_top } => {
+                let plan = super::generate::Plan {
+                    sampling: *sampling,
+                    seed: *seed,
+                    limit: *limit,
+                    stop,
+                    n_top: usize::from(*n_top),
+                };
+                let answer = self.generate(index, prompt, &plan, control).await?;
+                Ok(Response::Text {
+                    text: answer.text,
+                    tokens: answer.tokens,
+                    finish: answer.finish,
+                    n_prompt_tokens: answer.n_prompt_tokens,
+                    millis: (control.now)() - started,
+                })
+            }
+            Request::Forced { prompt, text, n_top } => {
+                let tokens = self.forced(index, prompt, text, usize::from(*n_top), control).await?;
+                Ok(Response::Forced { tokens, millis: (control.now)() - started })
+            }
+            Request::Next { prompt, n_top } => {
+                let tokens = self.prompt_tokens(prompt)?;
+                let logits = self.read_prompt(&tokens, index, control).await?;
+                let norm = log_sum_exp(logits)?;
+                let best = top(logits, *n_top as usize);
+                let top = best
+                    .into_iter()
+                    .map(|(id, logit)| {
+                        let logprob = f64::from(logit) - norm;
+                        (Alternative { id, text: self.codec.decode(&[id]), logprob }, logit)
+                    })
+                    .collect();
+                Ok(Response::Next {
+                    n_prompt_tokens: tokens.len() as u32,
+                    top,
+                    millis: (control.now)() - started,
+                })
+            }
+        }
+    }
+}
+
+impl<F: Forward> Engine for LanguageModel<F> {
+    fn info(&self) -> &EngineInfo {
+        &self.info
+    }
+
+    async fn respond(&mut self, requests: &[Request], control: &Control<'_>) -> Vec<Result<Response, EngineError>> {
+        let mut answers = Vec::with_capacity(requests.len());
+        for (index, request) in requests.iter().enumerate() {
+            let answer = if control.cancel.is_cancelled() {
+                Err(EngineError::Cancelled)
+            } else {
+                self.answer(index, request, control).await
+            };
+            answers.push(answer);
+        }
+        answers
+    }
+}
