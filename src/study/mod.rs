@@ -1,1 +1,61 @@
 //! Human judgments: designs, sessions, records. Pure.
+//!
+//! Life of one judgment: a [`study::Study`] is read from `public/studies`; after consent
+//! [`session::Session::begin`] lays out its trials by seed ([`assign`]); the page draws
+//! [`session::Session::current`] and hands the answer to [`session::Session::answer`], which checks it and yields
+//! a [`judgment::Judgment`] to be stored before the next trial is shown. Nothing is ever rewritten: taking an answer
+//! back is a record too. [`session::Session::resume`] rebuilds the session from those records after a reload, and
+//! [`quality`] and [`judgment::similarity_matrix`] read them afterwards.
+
+pub mod assign;
+pub mod design;
+pub mod judgment;
+pub mod pair_rating;
+pub mod quality;
+mod rng;
+pub mod session;
+#[expect(clippy::module_inception, reason = "the study is what this module is about")]
+pub mod study;
+
+/// Why a study, a session or an answer cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StudyError {
+    /// A study file that cannot be true.
+    #[error("the study is damaged: {detail}")]
+    Study {
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// Nothing is recorded without consent to the text that was shown.
+    #[error("consent to version {needed} is needed, version {given} was given")]
+    Consent {
+        /// Version of the study's consent text.
+        needed: u32,
+        /// Version that was agreed to.
+        given: u32,
+    },
+    /// A rating outside of the scale.
+    #[error("the rating {rating} is not between {min} and {max}")]
+    OffScale {
+        /// What was given.
+        rating: u8,
+        /// Lower end.
+        min: u8,
+        /// Upper end.
+        max: u8,
+    },
+    /// A response time that no clock gives.
+    #[error("the response time is not a positive number of milliseconds")]
+    ResponseTime,
+    /// Every trial has an answer.
+    #[error("the session is finished")]
+    Finished,
+    /// Stored records that do not fit this study and session.
+    #[error("record {uuid} does not fit the session: {detail}")]
+    Record {
+        /// The record.
+        uuid: String,
+        /// Why not.
+        detail: String,
+    },
+}

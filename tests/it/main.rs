@@ -1,1 +1,3 @@
 //! The native tests.
+
+mod studies;
