@@ -2,6 +2,11 @@
 
 pub mod engine;
 pub mod item;
+pub mod metrics;
 pub mod run;
+pub mod runner;
 pub mod score;
+pub mod scorers;
+pub mod scripted;
 pub mod task;
+pub mod tasks;

@@ -1,0 +1,5 @@
+//! Rules that read an answer out of a response. Each is a pure function and says which rule decided.
+
+pub mod abstention;
+pub mod choice;
+pub mod text_match;
