@@ -18,8 +18,7 @@ impl<F: Forward> LanguageModel<F> {
         control: &Control<'_>,
     ) -> Result<(Vec<OptionScore>, u32), EngineError> {
         let prompt = self.prompt_tokens(prompt)?;
-        let options: Vec<Vec<u32>> =
-            options.iter().map(|option| self.encode(option)).collect::<Result<_, _>>()?;
+        let options: Vec<Vec<u32>> = options.iter().map(|option| self.encode(option)).collect::<Result<_, _>>()?;
         if options.is_empty() || options.iter().any(Vec::is_empty) {
             return Err(EngineError::EmptyInput);
         }

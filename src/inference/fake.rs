@@ -146,14 +146,7 @@ fn choose(prompt: &str, options: &[&str]) -> Request {
 }
 
 fn generate(prompt: &str, limit: u32) -> Request {
-    Request::Generate {
-        prompt: raw(prompt),
-        sampling: Sampling::GREEDY,
-        seed: 1,
-        limit,
-        stop: Vec::new(),
-        n_top: 2,
-    }
+    Request::Generate { prompt: raw(prompt), sampling: Sampling::GREEDY, seed: 1, limit, stop: Vec::new(), n_top: 2 }
 }
 
 /// The same score by definition: a fresh backend for every token.
@@ -173,9 +166,11 @@ fn direct_logprob(prompt: &str, option: &str) -> f64 {
 #[test]
 fn option_scores_equal_the_definition_whatever_is_cached() {
     let mut model = model(FakeForward::default());
-    for (prompt, options) in
-        [("The sky is", [" blue", " green", "x"]), ("The sky was", [" blue", " g", " grey"]), ("The", ["a", "b", " sky is"])]
-    {
+    for (prompt, options) in [
+        ("The sky is", [" blue", " green", "x"]),
+        ("The sky was", [" blue", " g", " grey"]),
+        ("The", ["a", "b", " sky is"]),
+    ] {
         let Ok(Response::Choice { options: scores, n_prompt_tokens, .. }) = ask(&mut model, choose(prompt, &options))
         else {
             panic!("no choice")

@@ -215,12 +215,15 @@ impl<F: Forward> LanguageModel<F> {
     }
 
     pub(super) fn alternatives(&self, top: Vec<(u32, f64)>) -> Vec<Alternative> {
-        top.into_iter()
-            .map(|(id, logprob)| Alternative { id, text: self.codec.decode(&[id]), logprob })
-            .collect()
+        top.into_iter().map(|(id, logprob)| Alternative { id, text: self.codec.decode(&[id]), logprob }).collect()
     }
 
-    async fn answer(&mut self, index: usize, request: &Request, control: &Control<'_>) -> Result<Response, EngineError> {
+    async fn answer(
+        &mut self,
+        index: usize,
+        request: &Request,
+        control: &Control<'_>,
+    ) -> Result<Response, EngineError> {
         let started = (control.now)();
         match request {
             Request::Choose { prompt, options } => {
@@ -260,11 +263,7 @@ impl<F: Forward> LanguageModel<F> {
                         (Alternative { id, text: self.codec.decode(&[id]), logprob }, logit)
                     })
                     .collect();
-                Ok(Response::Next {
-                    n_prompt_tokens: tokens.len() as u32,
-                    top,
-                    millis: (control.now)() - started,
-                })
+                Ok(Response::Next { n_prompt_tokens: tokens.len() as u32, top, millis: (control.now)() - started })
             }
         }
     }

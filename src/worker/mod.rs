@@ -1,1 +1,3 @@
-//! Worker side and page side of the thread boundary.
+//! Worker side ([`host`]) and page side ([`client`]) of the thread boundary.
+
+pub mod host;

@@ -1,0 +1,337 @@
+//! Worker side: turns commands into work on one engine and sends events back.
+//!
+//! Commands are done one after the other in the order they came; `Cancel` alone acts at once. The host writes
+//! no records: the page stores what arrives, then shows it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+
+use wasm_bindgen::prelude::*;
+use web_sys::{DedicatedWorkerGlobalScope, File, MessageEvent};
+
+use crate::eval::engine::{Backend, CancelFlag, Control, Engine, EngineError, EngineEvent, Request};
+use crate::eval::item::items_from_jsonl;
+use crate::eval::run::{RUN_SCHEMA, Run, RunStatus, Settings};
+use crate::eval::{runner, tasks};
+use crate::formats::FormatError;
+use crate::platform;
+use crate::protocol::{Command, CommandId, Event, LoadPhase, ModelOrigin, NoticeKind, PROTOCOL_VERSION};
+
+/// Milliseconds between two progress events of one phase.
+const PROGRESS_EVERY_MILLIS: f64 = 80.0;
+
+/// What [`Loader::load`] is given.
+pub struct LoadRequest<'a> {
+    /// Where the bytes come from.
+    pub origin: ModelOrigin,
+    /// The person's own file, for [`ModelOrigin::File`].
+    pub file: Option<File>,
+    /// Address of the site's root.
+    pub site_root: String,
+    /// Most bytes of device memory to use.
+    pub budget_bytes: u64,
+    /// Hears (phase, bytes done, bytes of the phase, bytes that were cached before).
+    pub progress: &'a dyn Fn(LoadPhase, u64, u64, u64),
+    /// Asks loading to stop.
+    pub cancel: CancelFlag,
+}
+
+/// A model that is ready.
+pub struct Loaded<E> {
+    /// The engine.
+    pub engine: E,
+    /// Bytes of buffers on the device, or of heap.
+    pub memory_bytes: u64,
+    /// Whether the next load needs no network.
+    pub cached: bool,
+}
+
+/// Why loading failed.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadFailure {
+    /// The file or its transport.
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    /// The device.
+    #[error("{detail}")]
+    Device {
+        /// What to tell the person.
+        notice: NoticeKind,
+        /// The device's own words.
+        detail: String,
+    },
+}
+
+/// Makes the one engine of a worker. Each worker binary names exactly one, so that the other's code is not
+/// linked into it.
+#[expect(async_fn_in_trait, reason = "workers have one thread")]
+pub trait Loader: 'static {
+    /// The engine.
+    type Engine: Engine + 'static;
+    /// What it computes with.
+    const BACKEND: Backend;
+    /// Loads a model.
+    async fn load(request: LoadRequest<'_>) -> Result<Loaded<Self::Engine>, LoadFailure>;
+    /// Destroys the engine's device as a driver crash would.
+    #[cfg(feature = "fault_injection")]
+    fn lose_device(engine: &mut Self::Engine);
+}
+
+struct Host<L: Loader> {
+    scope: DedicatedWorkerGlobalScope,
+    engine: RefCell<Option<L::Engine>>,
+    queue: RefCell<VecDeque<(Command, Option<File>)>>,
+    busy: Cell<bool>,
+    cancels: RefCell<BTreeMap<CommandId, CancelFlag>>,
+}
+
+/// Serves commands until the worker is terminated.
+pub fn serve<L: Loader>() {
+    platform::init_logging();
+    let scope: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
+    let host = Rc::new(Host::<L> {
+        scope: scope.clone(),
+        engine: RefCell::new(None),
+        queue: RefCell::default(),
+        busy: Cell::new(false),
+        cancels: RefCell::default(),
+    });
+    let receiver = Rc::clone(&host);
+    let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| receive(&receiver, &event));
+    scope.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+    on_message.forget();
+    host.send(&Event::Ready { protocol: PROTOCOL_VERSION, backend: L::BACKEND });
+}
+
+fn receive<L: Loader>(host: &Rc<Host<L>>, event: &MessageEvent) {
+    let property = |name: &str| js_sys::Reflect::get(&event.data(), &name.into()).ok();
+    let text = property("message").and_then(|value| value.as_string()).unwrap_or_default();
+    let command: Command = match serde_json::from_str(&text) {
+        Ok(command) => command,
+        Err(error) => {
+            let detail = format!("unreadable command: {error}");
+            host.send(&Event::Failed { id: 0, notice: NoticeKind::VersionMismatch, detail });
+            return;
+        }
+    };
+    if let Command::Cancel { id } = command {
+        if let Some(flag) = host.cancels.borrow().get(&id) {
+            flag.cancel();
+        }
+        return;
+    }
+    host.cancels.borrow_mut().insert(command_id(&command), CancelFlag::default());
+    let file = property("file").and_then(|value| value.dyn_into::<File>().ok());
+    host.queue.borrow_mut().push_back((command, file));
+    if !host.busy.replace(true) {
+        let worker = Rc::clone(host);
+        wasm_bindgen_futures::spawn_local(async move { worker.drain().await });
+    }
+}
+
+fn command_id(command: &Command) -> CommandId {
+    match command {
+        Command::Load { id, .. }
+        | Command::Chat { id, .. }
+        | Command::Run { id, .. }
+        | Command::Cancel { id }
+        | Command::Unload { id } => *id,
+        #[cfg(feature = "fault_injection")]
+        Command::LoseDevice { id } => *id,
+    }
+}
+
+impl<L: Loader> Host<L> {
+    fn send(&self, event: &Event) {
+        let posted = serde_json::to_string(event)
+            .map_err(|error| JsValue::from_str(&error.to_string()))
+            .and_then(|text| self.scope.post_message(&text.into()));
+        if let Err(error) = posted {
+            tracing::error!(?error, "an event could not be sent");
+        }
+    }
+
+    fn fail(&self, id: CommandId, notice: NoticeKind, detail: String) {
+        self.send(&Event::Failed { id, notice, detail });
+    }
+
+    fn control<'a>(&self, cancel: CancelFlag, events: &'a dyn Fn(EngineEvent)) -> Control<'a> {
+        Control { cancel, events, now: platform::now_millis, breathe: platform::breathe }
+    }
+
+    async fn drain(&self) {
+        loop {
+            let next = self.queue.borrow_mut().pop_front();
+            let Some((command, file)) = next else { break };
+            let id = command_id(&command);
+            let cancel = self.cancels.borrow().get(&id).cloned().unwrap_or_default();
+            self.perform(command, file, cancel).await;
+            self.cancels.borrow_mut().remove(&id);
+        }
+        self.busy.set(false);
+    }
+
+    async fn perform(&self, command: Command, file: Option<File>, cancel: CancelFlag) {
+        match command {
+            Command::Load { id, origin, site_root, budget_bytes } => {
+                self.load(id, LoadArguments { origin, file, site_root, budget_bytes }, cancel).await;
+            }
+            Command::Chat { id, messages, sampling, seed, limit, n_top } => {
+                let prompt = crate::eval::engine::Prompt::Chat(messages);
+                let request = Request::Generate { prompt, sampling, seed, limit, stop: Vec::new(), n_top };
+                self.chat(id, request, cancel).await;
+            }
+            Command::Run { id, run_id, task_id, settings, items_jsonl, done } => {
+                self.run(id, RunArguments { run_id, task_id, settings, items_jsonl, done }, cancel).await;
+            }
+            Command::Unload { id } => {
+                self.engine.replace(None);
+                self.send(&Event::Unloaded { id });
+            }
+            Command::Cancel { .. } => {}
+            #[cfg(feature = "fault_injection")]
+            Command::LoseDevice { id } => {
+                if let Some(engine) = self.engine.borrow_mut().as_mut() {
+                    L::lose_device(engine);
+                }
+                self.send(&Event::Unloaded { id });
+            }
+        }
+    }
+
+    async fn load(&self, id: CommandId, arguments: LoadArguments, cancel: CancelFlag) {
+        // The old model goes first: two at once may not fit.
+        self.engine.replace(None);
+        let last = Cell::new((None, 0.0));
+        let progress = |phase: LoadPhase, done_bytes: u64, total_bytes: u64, cached_bytes: u64| {
+            let now = platform::now_millis();
+            let (last_phase, last_time) = last.get();
+            if last_phase == Some(phase) && now - last_time < PROGRESS_EVERY_MILLIS && done_bytes < total_bytes {
+                return;
+            }
+            last.set((Some(phase), now));
+            self.send(&Event::LoadProgress { id, phase, done_bytes, total_bytes, cached_bytes });
+        };
+        let LoadArguments { origin, file, site_root, budget_bytes } = arguments;
+        let request = LoadRequest { origin, file, site_root, budget_bytes, progress: &progress, cancel };
+        match L::load(request).await {
+            Ok(Loaded { engine, memory_bytes, cached }) => {
+                let info = engine.info().clone();
+                self.engine.replace(Some(engine));
+                self.send(&Event::ModelReady { id, info, memory_bytes, cached });
+            }
+            Err(LoadFailure::Format(error)) => self.fail(id, notice_of_format(&error), error.to_string()),
+            Err(LoadFailure::Device { notice, detail }) => self.fail(id, notice, detail),
+        }
+    }
+
+    async fn chat(&self, id: CommandId, request: Request, cancel: CancelFlag) {
+        let Some(mut engine) = self.engine.take() else {
+            return self.fail(id, NoticeKind::Unexpected, "no model is loaded".into());
+        };
+        let events = |event: EngineEvent| match event {
+            EngineEvent::Prefill { done, total, .. } => self.send(&Event::Prefill { id, done, total }),
+            EngineEvent::Token { step, .. } => self.send(&Event::Token { id, step }),
+        };
+        let answers = engine.respond(&[request], &self.control(cancel, &events)).await;
+        self.engine.replace(Some(engine));
+        match answers.into_iter().next() {
+            Some(Ok(response)) => self.send(&Event::ChatDone { id, response }),
+            Some(Err(error)) => self.fail(id, notice_of_engine(&error), error.to_string()),
+            None => self.fail(id, NoticeKind::Unexpected, "the engine gave no answer".into()),
+        }
+    }
+
+    async fn run(&self, id: CommandId, arguments: RunArguments, cancel: CancelFlag) {
+        let RunArguments { run_id, task_id, settings, items_jsonl, done } = arguments;
+        let Some(entry) = tasks::TASKS.iter().find(|entry| entry.info.id == task_id) else {
+            return self.fail(id, NoticeKind::Unexpected, format!("there is no task {task_id:?}"));
+        };
+        let items = match items_from_jsonl(&items_jsonl) {
+            Ok(items) => items,
+            Err(error) => return self.fail(id, NoticeKind::BadItems, error.to_string()),
+        };
+        let Some(mut engine) = self.engine.take() else {
+            return self.fail(id, NoticeKind::Unexpected, "no model is loaded".into());
+        };
+        let n_items = settings.n_items.unwrap_or(items.len()).min(items.len());
+        let run = Run {
+            schema: RUN_SCHEMA,
+            id: run_id.clone(),
+            task_id,
+            task_version: entry.info.version,
+            items_sha256: runner::sha256_hex(&items_jsonl),
+            n_items,
+            engine: engine.info().clone(),
+            settings: settings.clone(),
+            app_version: env!("CARGO_PKG_VERSION").into(),
+            started_at: platform::unix_millis(),
+            finished_at: None,
+            status: RunStatus::Running,
+            demo: false,
+        };
+        self.send(&Event::RunStarted { id, run });
+        let todo: Vec<_> =
+            items.into_iter().enumerate().take(n_items).filter(|(_, item)| !done.contains(&item.id)).collect();
+        let task = (entry.make)(&settings);
+        let control = self.control(cancel, &|_| {});
+        let on_result = |result| self.send(&Event::ItemDone { id, result });
+        let ended = runner::run_items(&run_id, task.as_ref(), &todo, &mut engine, &control, &on_result).await;
+        self.engine.replace(Some(engine));
+        let status = match ended {
+            Ok(()) => RunStatus::Complete,
+            Err(EngineError::Cancelled) => RunStatus::Cancelled,
+            Err(error) => {
+                self.fail(id, notice_of_engine(&error), error.to_string());
+                RunStatus::Failed { detail: error.to_string() }
+            }
+        };
+        self.send(&Event::RunEnded { id, run_id, status });
+    }
+}
+
+struct LoadArguments {
+    origin: ModelOrigin,
+    file: Option<File>,
+    site_root: String,
+    budget_bytes: u64,
+}
+
+struct RunArguments {
+    run_id: String,
+    task_id: String,
+    settings: Settings,
+    items_jsonl: String,
+    done: Vec<String>,
+}
+
+fn notice_of_format(error: &FormatError) -> NoticeKind {
+    match error {
+        FormatError::Truncated { .. } => NoticeKind::TruncatedFile,
+        FormatError::NotGguf { .. } => NoticeKind::NotGguf,
+        FormatError::Version { .. }
+        | FormatError::Header { .. }
+        | FormatError::MissingKey { .. }
+        | FormatError::MissingTensor { .. }
+        | FormatError::Shape { .. }
+        | FormatError::Tokenizer { .. } => NoticeKind::DamagedFile,
+        FormatError::Family { .. } => NoticeKind::UnknownFamily,
+        FormatError::Quantization { .. } => NoticeKind::UnknownQuantization,
+        FormatError::OverBudget { .. } => NoticeKind::OverBudget,
+        FormatError::Hash { .. } => NoticeKind::WrongHash,
+        FormatError::Read { .. } => NoticeKind::Network,
+        FormatError::Quota => NoticeKind::StorageFull,
+        FormatError::Cancelled => NoticeKind::Cancelled,
+    }
+}
+
+fn notice_of_engine(error: &EngineError) -> NoticeKind {
+    match error {
+        EngineError::Cancelled => NoticeKind::Cancelled,
+        EngineError::ContextTooLong { .. } => NoticeKind::ContextFull,
+        EngineError::NotANumber => NoticeKind::NotANumber,
+        EngineError::DeviceLost { .. } => NoticeKind::DeviceLost,
+        EngineError::EmptyInput | EngineError::Tokenize { .. } | EngineError::Backend { .. } => NoticeKind::Unexpected,
+    }
+}
