@@ -1,0 +1,414 @@
+//! The device: adapter, limits, buffers, reads and writes, loss.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::future::Future;
+use std::ops::Range;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use super::error::GpuError;
+use super::executor::{Pipeline, Prepared};
+use super::relayout;
+use super::tensor::{Layout, Ledger, OwnedBuffer, Tensor};
+
+/// Words from a callback: they come on any thread natively.
+type Shared = Arc<Mutex<Option<String>>>;
+
+fn get(shared: &Shared) -> Option<String> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+fn set_first(shared: &Shared, words: String) {
+    shared.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(words);
+}
+
+struct Inner {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    adapter: String,
+    software: bool,
+    limits: wgpu::Limits,
+    ledger: Rc<Ledger>,
+    lost: Shared,
+    error: Shared,
+    pipelines: RefCell<HashMap<&'static str, Rc<Pipeline>>>,
+}
+
+/// A GPU. Clones share the device.
+#[derive(Clone)]
+pub struct Gpu {
+    inner: Rc<Inner>,
+}
+
+impl std::fmt::Debug for Gpu {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gpu").field("adapter", &self.inner.adapter).finish_non_exhaustive()
+    }
+}
+
+impl Gpu {
+    /// Asks for the fastest adapter, with no optional feature and with buffers as large as it offers.
+    ///
+    /// # Errors
+    /// [`GpuError::NoAdapter`], [`GpuError::NoDevice`].
+    pub async fn new() -> Result<Self, GpuError> {
+        Self::request(true).await
+    }
+
+    /// With `large` false, every limit is WebGPU's default, as on the smallest conforming device.
+    pub(crate) async fn request(large: bool) -> Result<Self, GpuError> {
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+        let options = wgpu::RequestAdapterOptions {
+            power_preference: wgpu::PowerPreference::HighPerformance,
+            ..wgpu::RequestAdapterOptions::default()
+        };
+        let adapter = instance
+            .request_adapter(&options)
+            .await
+            .map_err(|error| GpuError::NoAdapter { detail: error.to_string() })?;
+        let offered = adapter.limits();
+        let mut limits = wgpu::Limits::default();
+        if large {
+            limits.max_storage_buffer_binding_size =
+                limits.max_storage_buffer_binding_size.max(offered.max_storage_buffer_binding_size);
+            limits.max_buffer_size = limits.max_buffer_size.max(offered.max_buffer_size);
+        }
+        let descriptor = wgpu::DeviceDescriptor { required_limits: limits.clone(), ..wgpu::DeviceDescriptor::default() };
+        let (device, queue) = adapter
+            .request_device(&descriptor)
+            .await
+            .map_err(|error| GpuError::NoDevice { detail: error.to_string() })?;
+        let lost = Shared::default();
+        let error = Shared::default();
+        let (lost_too, error_too) = (Arc::clone(&lost), Arc::clone(&error));
+        device.set_device_lost_callback(move |reason, words| {
+            set_first(&lost_too, if words.is_empty() { format!("{reason:?}") } else { words });
+        });
+        device.on_uncaptured_error(Arc::new(move |words: wgpu::Error| set_first(&error_too, words.to_string())));
+        let info = adapter.get_info();
+        let name = info.name.to_lowercase();
+        let software = info.device_type == wgpu::DeviceType::Cpu
+            || ["swiftshader", "llvmpipe", "lavapipe", "software", "basic render"].iter().any(|word| name.contains(word));
+        let words: Vec<&str> = [info.name.as_str(), info.driver.as_str()].into_iter().filter(|word| !word.is_empty()).collect();
+        let adapter = if words.is_empty() { "unnamed adapter".to_owned() } else { words.join(", ") };
+        Ok(Self {
+            inner: Rc::new(Inner {
+                device,
+                queue,
+                adapter,
+                software,
+                limits,
+                ledger: Rc::default(),
+                lost,
+                error,
+                pipelines: RefCell::default(),
+            }),
+        })
+    }
+
+    /// Name and driver in plain words.
+    pub fn adapter(&self) -> &str {
+        &self.inner.adapter
+    }
+
+    /// Whether the adapter computes on the processor (SwiftShader, llvmpipe, WARP).
+    pub fn is_software(&self) -> bool {
+        self.inner.software
+    }
+
+    /// Bytes in live buffers, read-back staging included while it is alive.
+    pub fn allocated_bytes(&self) -> u64 {
+        self.inner.ledger.bytes.get()
+    }
+
+    /// Live buffers.
+    pub fn n_buffers(&self) -> usize {
+        self.inner.ledger.buffers.get()
+    }
+
+    /// Most bytes of one plane.
+    pub fn max_plane_bytes(&self) -> u64 {
+        self.inner.limits.max_storage_buffer_binding_size.min(self.inner.limits.max_buffer_size)
+    }
+
+    /// Why the device is gone, if it is.
+    pub fn lost(&self) -> Option<String> {
+        get(&self.inner.lost)
+    }
+
+    /// Gives the device back; everything fails afterwards.
+    pub fn destroy(&self) {
+        self.inner.device.destroy();
+        set_first(&self.inner.lost, "it was given back".to_owned());
+    }
+
+    pub(crate) fn raw(&self) -> &wgpu::Device {
+        &self.inner.device
+    }
+
+    pub(crate) fn pipelines(&self) -> &RefCell<HashMap<&'static str, Rc<Pipeline>>> {
+        &self.inner.pipelines
+    }
+
+    pub(crate) fn write_raw(&self, buffer: &OwnedBuffer, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.inner.queue.write_buffer(&buffer.raw, 0, bytes);
+        }
+    }
+
+    /// The first error that the device reported, if any. It stays: results after it are not to be trusted.
+    pub fn check(&self) -> Result<(), GpuError> {
+        if let Some(detail) = self.lost() {
+            return Err(GpuError::Lost { detail });
+        }
+        get(&self.inner.error).map_or(Ok(()), |detail| Err(GpuError::Device { detail }))
+    }
+
+    /// A zeroed tensor.
+    ///
+    /// # Errors
+    /// [`GpuError::TooLarge`] if a plane exceeds the binding limit, [`GpuError::Shape`] for rows that are not
+    /// whole blocks, [`GpuError::Device`] when memory is out (on the web it may surface at the next read).
+    pub fn create(&self, name: &str, shape: &[usize], layout: Layout) -> Result<Tensor, GpuError> {
+        let tensor = Tensor::with_planes(name, shape, layout, None);
+        if layout.is_quantized() && tensor.cols() % 32 != 0 {
+            return Err(GpuError::shape("create", format!("{name} has rows of {}, not a multiple of 32", tensor.cols())));
+        }
+        let planes = tensor
+            .plane_bytes()
+            .into_iter()
+            .map(|bytes| self.buffer(name, bytes).map(Rc::new))
+            .collect::<Result<Vec<_>, _>>()?;
+        tensor.set_planes(planes);
+        Ok(tensor)
+    }
+
+    /// A zeroed storage buffer of at least `bytes`, rounded up to 16 for four-lane loads.
+    pub(crate) fn buffer(&self, name: &str, bytes: u64) -> Result<OwnedBuffer, GpuError> {
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
+        let size = bytes.max(4).div_ceil(16) * 16;
+        if size > self.max_plane_bytes() {
+            return Err(GpuError::TooLarge { name: name.to_owned(), needed: size, limit: self.max_plane_bytes() });
+        }
+        self.raw_buffer(name, size, usage)
+    }
+
+    pub(crate) fn raw_buffer(&self, name: &str, size: u64, usage: wgpu::BufferUsages) -> Result<OwnedBuffer, GpuError> {
+        self.check()?;
+        let descriptor = wgpu::BufferDescriptor { label: Some(name), size, usage, mapped_at_creation: false };
+        let owned = OwnedBuffer::new(self.inner.device.create_buffer(&descriptor), &self.inner.ledger);
+        self.check()?;
+        Ok(owned)
+    }
+
+    /// Writes bytes into a plane. Offset and length are multiples of 4.
+    ///
+    /// # Errors
+    /// [`GpuError::Shape`] outside the plane, [`GpuError::Device`], [`GpuError::Lost`].
+    pub fn write(&self, tensor: &Tensor, plane: usize, offset_bytes: u64, bytes: &[u8]) -> Result<(), GpuError> {
+        let size = tensor.plane_bytes().get(plane).copied().unwrap_or(0);
+        let buffer = tensor.plane(plane);
+        let Some(buffer) = buffer.filter(|_| offset_bytes + bytes.len() as u64 <= size.div_ceil(4) * 4) else {
+            return Err(GpuError::shape(
+                "write",
+                format!("{} bytes at {offset_bytes} go past plane {plane} of {} ({size} bytes)", bytes.len(), tensor.name()),
+            ));
+        };
+        if offset_bytes % 4 != 0 || bytes.len() % 4 != 0 {
+            return Err(GpuError::shape("write", "offset and length must be multiples of 4"));
+        }
+        self.inner.queue.write_buffer(&buffer.raw, offset_bytes, bytes);
+        self.check()
+    }
+
+    /// Writes values from index `start` on.
+    pub fn write_f32(&self, tensor: &Tensor, start: usize, values: &[f32]) -> Result<(), GpuError> {
+        self.write(tensor, 0, start as u64 * 4, bytemuck::cast_slice(values))
+    }
+
+    /// Writes values from index `start` on.
+    pub fn write_u32(&self, tensor: &Tensor, start: usize, values: &[u32]) -> Result<(), GpuError> {
+        self.write(tensor, 0, start as u64 * 4, bytemuck::cast_slice(values))
+    }
+
+    /// Writes whole rows given as in a GGUF file, from row `first_row` on. A chunk ends at a row's end.
+    ///
+    /// # Errors
+    /// [`GpuError::Shape`] if the bytes are not whole rows or go past the end.
+    pub fn write_rows(&self, tensor: &Tensor, first_row: usize, ggml: &[u8]) -> Result<(), GpuError> {
+        let offsets = tensor.layout().plane_bytes(first_row, tensor.cols());
+        let planes = relayout::relayout(tensor.layout(), ggml)?;
+        for (plane, (offset, bytes)) in offsets.into_iter().zip(planes).enumerate() {
+            self.write(tensor, plane, offset, &bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Copies `n_rows` rows between tensors of one layout and row length.
+    pub fn copy_rows(
+        &self,
+        from: &Tensor,
+        from_row: usize,
+        to: &Tensor,
+        to_row: usize,
+        n_rows: usize,
+    ) -> Result<(), GpuError> {
+        if from.layout() != to.layout()
+            || from.cols() != to.cols()
+            || from_row + n_rows > from.rows()
+            || to_row + n_rows > to.rows()
+            || from.id() == to.id()
+        {
+            return Err(GpuError::shape("copy_rows", format!("{} to {}", from.name(), to.name())));
+        }
+        let at = |row| from.layout().plane_bytes(row, from.cols());
+        let mut encoder = self.inner.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        for (plane, ((source, target), size)) in at(from_row).into_iter().zip(at(to_row)).zip(at(n_rows)).enumerate() {
+            let (Some(a), Some(b)) = (from.plane(plane), to.plane(plane)) else {
+                return Err(GpuError::shape("copy_rows", "a scratch tensor that was not kept"));
+            };
+            encoder.copy_buffer_to_buffer(&a.raw, source, &b.raw, target, size);
+        }
+        self.inner.queue.submit([encoder.finish()]);
+        self.check()
+    }
+
+    /// Replays a prepared list `steps` times in one compute pass and one submission.
+    ///
+    /// # Errors
+    /// [`GpuError::Device`], [`GpuError::Lost`].
+    pub fn submit(&self, prepared: &Prepared, steps: u32) -> Result<(), GpuError> {
+        self.check()?;
+        let mut encoder = self.inner.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        {
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            for _ in 0..steps {
+                prepared.encode(&mut pass);
+            }
+        }
+        self.inner.queue.submit([encoder.finish()]);
+        self.check()
+    }
+
+    /// Values `range` of an `f32` tensor, after everything submitted before.
+    ///
+    /// # Errors
+    /// [`GpuError::Shape`] for a wrong range or layout, or a scratch tensor that was not kept;
+    /// [`GpuError::Device`], [`GpuError::Lost`].
+    pub async fn read_f32(&self, tensor: &Tensor, range: Range<usize>) -> Result<Vec<f32>, GpuError> {
+        let bytes = self.read(tensor, Layout::F32, range).await?;
+        Ok(bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
+    }
+
+    /// Values `range` of a `u32` tensor.
+    pub async fn read_u32(&self, tensor: &Tensor, range: Range<usize>) -> Result<Vec<u32>, GpuError> {
+        let bytes = self.read(tensor, Layout::U32, range).await?;
+        Ok(bytes.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
+    }
+
+    async fn read(&self, tensor: &Tensor, layout: Layout, range: Range<usize>) -> Result<Vec<u8>, GpuError> {
+        self.check()?;
+        let Some(buffer) = tensor.plane(0) else {
+            return Err(GpuError::shape("read", format!("{} was not kept", tensor.name())));
+        };
+        if tensor.layout() != layout || range.start > range.end || range.end > tensor.len() {
+            return Err(GpuError::shape("read", format!("{range:?} as {layout:?} of {}", tensor.name())));
+        }
+        if range.is_empty() {
+            return Ok(Vec::new());
+        }
+        let size = range.len() as u64 * 4;
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        let staging = self.raw_buffer("read", size, usage)?;
+        let mut encoder = self.inner.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        encoder.copy_buffer_to_buffer(&buffer.raw, range.start as u64 * 4, &staging.raw, 0, size);
+        self.inner.queue.submit([encoder.finish()]);
+        let (sender, signal) = signal();
+        staging.raw.map_async(wgpu::MapMode::Read, .., move |result| {
+            sender.send(result.map_err(|error| error.to_string()));
+        });
+        self.wait(signal).await?;
+        self.check()?;
+        let view = staging
+            .raw
+            .get_mapped_range(..)
+            .map_err(|error| GpuError::Device { detail: format!("mapping: {error}") })?;
+        let bytes = view.to_vec();
+        drop(view);
+        staging.raw.unmap();
+        Ok(bytes)
+    }
+
+    /// Resolves when everything submitted so far has run.
+    pub async fn finish(&self) -> Result<(), GpuError> {
+        self.check()?;
+        let (sender, signal) = signal();
+        self.inner.queue.on_submitted_work_done(move || sender.send(Ok(())));
+        self.wait(signal).await?;
+        self.check()
+    }
+
+    async fn wait(&self, signal: Signal) -> Result<(), GpuError> {
+        // Natively this blocks until callbacks have run; on the web it does nothing and the event loop calls back.
+        if let Err(error) = self.inner.device.poll(wgpu::PollType::wait_indefinitely()) {
+            self.check()?;
+            return Err(GpuError::Device { detail: error.to_string() });
+        }
+        match signal.await {
+            Ok(()) => Ok(()),
+            Err(detail) => {
+                self.check()?;
+                Err(GpuError::Device { detail })
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Slot {
+    value: Option<Result<(), String>>,
+    waker: Option<Waker>,
+}
+
+/// Resolves once its [`Sender`] sends, or with an error when it is dropped unsent.
+struct Signal(Arc<Mutex<Slot>>);
+struct Sender(Arc<Mutex<Slot>>);
+
+fn signal() -> (Sender, Signal) {
+    let slot = Arc::new(Mutex::new(Slot::default()));
+    (Sender(Arc::clone(&slot)), Signal(slot))
+}
+
+impl Sender {
+    fn send(&self, value: Result<(), String>) {
+        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.value.get_or_insert(value);
+        if let Some(waker) = slot.waker.take() {
+            drop(slot);
+            waker.wake();
+        }
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        // After a send this changes nothing that anyone still waits for.
+        self.send(Err("the GPU dropped the request".to_owned()));
+    }
+}
+
+impl Future for Signal {
+    type Output = Result<(), String>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(value) = slot.value.clone() {
+            return Poll::Ready(value);
+        }
+        slot.waker = Some(context.waker().clone());
+        Poll::Pending
+    }
+}

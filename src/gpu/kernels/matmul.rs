@@ -1,0 +1,115 @@
+//! Weights times activations: the work of a model.
+
+use crate::gpu::kernel::{Access, Kernel};
+use crate::gpu::recording::Recording;
+use crate::gpu::tensor::{Layout, Tensor};
+
+use super::{BLOCK, HALF, check_f32, check_state, groups, planes};
+
+/// The shader.
+pub static MATVEC_F32: Kernel = Kernel {
+    name: "matvec_f32",
+    sources: &[BLOCK, include_str!("prelude/f32.wgsl"), include_str!("matvec.wgsl")],
+    bindings: &[Access::Read, Access::Write, Access::Read, Access::Read],
+    params_size: 16,
+};
+
+/// The shader.
+pub static MATVEC_F16: Kernel = Kernel {
+    name: "matvec_f16",
+    sources: &[HALF, BLOCK, include_str!("prelude/f16.wgsl"), include_str!("matvec.wgsl")],
+    bindings: &[Access::Read, Access::Write, Access::Read, Access::Read],
+    params_size: 16,
+};
+
+/// The shader.
+pub static MATVEC_Q8_0: Kernel = Kernel {
+    name: "matvec_q8_0",
+    sources: &[BLOCK, include_str!("prelude/q8_0.wgsl"), include_str!("matvec.wgsl")],
+    bindings: &[Access::Read, Access::Write, Access::Read, Access::Read, Access::Read],
+    params_size: 16,
+};
+
+/// The shader.
+pub static MATVEC_Q4_0: Kernel = Kernel {
+    name: "matvec_q4_0",
+    sources: &[BLOCK, include_str!("prelude/q4_0.wgsl"), include_str!("matvec.wgsl")],
+    bindings: &[Access::Read, Access::Write, Access::Read, Access::Read, Access::Read],
+    params_size: 16,
+};
+
+/// The shader.
+pub static MATVEC_Q4_1: Kernel = Kernel {
+    name: "matvec_q4_1",
+    sources: &[BLOCK, include_str!("prelude/q4_1.wgsl"), include_str!("matvec.wgsl")],
+    bindings: &[Access::Read, Access::Write, Access::Read, Access::Read, Access::Read],
+    params_size: 16,
+};
+
+/// The shader.
+pub static MATMUL_F32: Kernel = Kernel {
+    name: "matmul_f32",
+    sources: &[BLOCK, include_str!("prelude/f32.wgsl"), include_str!("matmul.wgsl")],
+    bindings: &[Access::Read, Access::Write, Access::Read, Access::Read],
+    params_size: 16,
+};
+
+/// The shader.
+pub static MATMUL_F16: Kernel = Kernel {
+    name: "matmul_f16",
+    sources: &[HALF, BLOCK, include_str!("prelude/f16.wgsl"), include_str!("matmul.wgsl")],
+    bindings: &[Access::Read, Access::Write, Access::Read, Access::Read],
+    params_size: 16,
+};
+
+/// The shader.
+pub static MATMUL_Q8_0: Kernel = Kernel {
+    name: "matmul_q8_0",
+    sources: &[BLOCK, include_str!("prelude/q8_0.wgsl"), include_str!("matmul.wgsl")],
+    bindings: &[Access::Read, Access::Write, Access::Read, Access::Read, Access::Read],
+    params_size: 16,
+};
+
+/// The shader.
+pub static MATMUL_Q4_0: Kernel = Kernel {
+    name: "matmul_q4_0",
+    sources: &[BLOCK, include_str!("prelude/q4_0.wgsl"), include_str!("matmul.wgsl")],
+    bindings: &[Access::Read, Access::Write, Access::Read, Access::Read, Access::Read],
+    params_size: 16,
+};
+
+/// The shader.
+pub static MATMUL_Q4_1: Kernel = Kernel {
+    name: "matmul_q4_1",
+    sources: &[BLOCK, include_str!("prelude/q4_1.wgsl"), include_str!("matmul.wgsl")],
+    bindings: &[Access::Read, Access::Write, Access::Read, Access::Read, Access::Read],
+    params_size: 16,
+};
+
+/// `w: [N, K]` (any layout, K a multiple of 32) times `x: F32[M, K]` gives `F32[M, N]`, `out[m, n] = dot(w[n], x[m])`.
+pub fn record(rec: &mut Recording, w: &Tensor, x: &Tensor, state: &Tensor) -> Tensor {
+    let (n, k, m) = (w.rows(), w.cols(), x.rows());
+    let vector = m == 1;
+    let kernel = match (w.layout(), vector) {
+        (Layout::F16, true) => &MATVEC_F16,
+        (Layout::Q8_0, true) => &MATVEC_Q8_0,
+        (Layout::Q4_0, true) => &MATVEC_Q4_0,
+        (Layout::Q4_1, true) => &MATVEC_Q4_1,
+        (_, true) => &MATVEC_F32,
+        (Layout::F16, false) => &MATMUL_F16,
+        (Layout::Q8_0, false) => &MATMUL_Q8_0,
+        (Layout::Q4_0, false) => &MATMUL_Q4_0,
+        (Layout::Q4_1, false) => &MATMUL_Q4_1,
+        (_, false) => &MATMUL_F32,
+    };
+    check_state(rec, "matmul", state);
+    check_f32(rec, "matmul", &[x]);
+    let ok = x.cols() == k && k % 32 == 0 && !w.is_empty() && m > 0 && w.layout() != Layout::U32;
+    rec.check(ok, "matmul", || format!("{} {:?} {:?} times {:?}", w.name(), w.layout(), w.shape(), x.shape()));
+    let out = rec.scratch("product", &[m, n], Layout::F32);
+    let mut bindings = vec![(x, 0), (&out, 0), (state, 0)];
+    bindings.extend(planes(w));
+    let grid = if vector { [groups(n, 32), 1, 1] } else { [groups(n, 64), groups(m, 8), 1] };
+    rec.dispatch(kernel, &[(k / 32) as u32, n as u32, m as u32, 0], &bindings, grid);
+    out
+}

@@ -1,0 +1,26 @@
+//! Root mean square normalization (Zhang and Sennrich 2019).
+
+use crate::gpu::kernel::{Access, Kernel};
+use crate::gpu::recording::Recording;
+use crate::gpu::tensor::{Layout, Tensor};
+
+use super::{REDUCE, check_f32, check_state};
+
+/// The shader.
+pub static KERNEL: Kernel = Kernel {
+    name: "rms_norm",
+    sources: &[REDUCE, include_str!("rms_norm.wgsl")],
+    bindings: &[Access::Read, Access::Write, Access::Read, Access::Read],
+    params_size: 16,
+};
+
+/// `x: F32[M, C]`, `w: F32[C]` gives `x / sqrt(mean(x^2) + eps) * w`, row by row.
+pub fn record(rec: &mut Recording, x: &Tensor, w: &Tensor, eps: f32, state: &Tensor) -> Tensor {
+    let (m, c) = (x.rows(), x.cols());
+    check_state(rec, KERNEL.name, state);
+    check_f32(rec, KERNEL.name, &[x, w]);
+    rec.check(w.len() == c && !x.is_empty(), KERNEL.name, || format!("x {:?}, w {:?}", x.shape(), w.shape()));
+    let out = rec.scratch("normed", x.shape(), Layout::F32);
+    rec.dispatch(&KERNEL, &[c as u32, m as u32, eps.to_bits(), 0], &[(x, 0), (&out, 0), (state, 0), (w, 0)], [m as u32, 1, 1]);
+    out
+}
