@@ -1,3 +1,4 @@
 //! The native tests.
 
 mod studies;
+mod shaders;

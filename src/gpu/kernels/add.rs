@@ -27,3 +27,23 @@ pub fn record(rec: &mut Recording, a: &Tensor, b: &Tensor, state: &Tensor) -> Te
     rec.dispatch(&KERNEL, &params, &[(a, 0), (&out, 0), (state, 0), (b, 0)], [groups(c, 64), m as u32, 1]);
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::testing::*;
+
+    #[test]
+    fn adds_a_tensor_or_a_bias() {
+        let gpu = gpu();
+        for (m, c) in [(1, 1), (3, 65), (2, 1537)] {
+            let (x, y) = (noise(m * c, 1), noise(m * c, 2));
+            let (a, b, bias) = (tensor(&gpu, &[m, c], &x), tensor(&gpu, &[m, c], &y), tensor(&gpu, &[c], &y[..c]));
+            let state = state(&gpu, 0, m);
+            let both: Vec<f32> = x.iter().zip(&y).map(|(a, b)| a + b).collect();
+            assert_eq!(run(&gpu, |rec| record(rec, &a, &b, &state)), both);
+            let biased: Vec<f32> = x.iter().enumerate().map(|(i, a)| a + y[i % c]).collect();
+            assert_eq!(run(&gpu, |rec| record(rec, &a, &bias, &state)), biased);
+        }
+    }
+}

@@ -50,3 +50,45 @@ pub fn record(
     rec.dispatch(&KERNEL, &params, &bindings, [n_heads as u32, m as u32, 1]);
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::testing::*;
+
+    #[test]
+    fn equals_the_f64_reference_at_any_length() {
+        let gpu = gpu();
+        for (heads, kv_heads, dim, m, pos) in
+            [(1, 1, 4, 1, 0), (9, 3, 64, 1, 63), (9, 3, 64, 5, 62), (4, 2, 12, 3, 130), (2, 1, 256, 2, 700), (2, 2, 80, 3, 1)]
+        {
+            let max_pos = pos + m + 3;
+            let q: Vec<f32> = noise(m * heads * dim, 1).iter().map(|v| v * 4.0).collect();
+            let (k, v) = (noise(max_pos * kv_heads * dim, 2), noise(max_pos * kv_heads * dim, 3));
+            let (a, state) = (tensor(&gpu, &[m, heads * dim], &q), state(&gpu, pos, m));
+            let (b, c) = (tensor(&gpu, &[max_pos, kv_heads * dim], &k), tensor(&gpu, &[max_pos, kv_heads * dim], &v));
+            let found = run(&gpu, |rec| record(rec, &a, &b, &c, &state, heads, kv_heads, dim));
+            let mut expected = Vec::new();
+            for row in 0..m {
+                for head in 0..heads {
+                    let kv = |cache: &[f32], at: usize, d: usize| {
+                        f64::from(cache[(at * kv_heads + head / (heads / kv_heads)) * dim + d])
+                    };
+                    let scores: Vec<f64> = (0..=pos + row)
+                        .map(|at| {
+                            let dot: f64 = (0..dim).map(|d| f64::from(q[(row * heads + head) * dim + d]) * kv(&k, at, d)).sum();
+                            dot / (dim as f64).sqrt()
+                        })
+                        .collect();
+                    let top = scores.iter().copied().fold(f64::MIN, f64::max);
+                    let exps: Vec<f64> = scores.iter().map(|s| (s - top).exp()).collect();
+                    let sum: f64 = exps.iter().sum();
+                    for d in 0..dim {
+                        expected.push(exps.iter().enumerate().map(|(at, e)| e * kv(&v, at, d)).sum::<f64>() / sum);
+                    }
+                }
+            }
+            close(&format!("{heads}/{kv_heads} heads of {dim}, {m} at {pos}"), &found, &expected, 1e-10);
+        }
+    }
+}

@@ -67,3 +67,26 @@ pub fn record(rec: &mut Recording, table: &Tensor, tokens: &Tensor, state: &Tens
     rec.dispatch(kernel, &[blocks as u32, m as u32, table.rows() as u32, 0], &bindings, [groups(blocks, 32), m as u32, 1]);
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::testing::*;
+
+    #[test]
+    fn copies_the_rows_exactly() {
+        let gpu = gpu();
+        let tokens = [4_u32, 0, 4, 2, 6];
+        let (token_tensor, state) = (tensor_u32(&gpu, &tokens), state(&gpu, 0, 5));
+        for layout in [Layout::F32, Layout::F16, Layout::Q8_0, Layout::Q4_0, Layout::Q4_1] {
+            for c in [32, 576, 1152] {
+                let (table, values) = weights(&gpu, layout, &[7, c], 3);
+                let found = run(&gpu, |rec| record(rec, &table, &token_tensor, &state));
+                let expected: Vec<f64> =
+                    tokens.iter().flat_map(|&t| values[t as usize * c..][..c].iter().map(|&v| f64::from(v))).collect();
+                // Exact up to whether scale * q + min is fused.
+                close(&format!("{layout:?} {c}"), &found, &expected, 1e-13);
+            }
+        }
+    }
+}

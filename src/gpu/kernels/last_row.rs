@@ -23,3 +23,20 @@ pub fn record(rec: &mut Recording, x: &Tensor, state: &Tensor) -> Tensor {
     rec.dispatch(&KERNEL, &[c as u32, m as u32, 0, 0], &[(x, 0), (&out, 0), (state, 0)], [groups(c, 64), 1, 1]);
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::testing::*;
+
+    #[test]
+    fn takes_the_last_row_in_use() {
+        let gpu = gpu();
+        let x = noise(5 * 577, 1);
+        let a = tensor(&gpu, &[5, 577], &x);
+        for n in [1, 3, 5] {
+            let state = state(&gpu, 9, n);
+            assert_eq!(run(&gpu, |rec| record(rec, &a, &state)), x[(n - 1) * 577..n * 577]);
+        }
+    }
+}

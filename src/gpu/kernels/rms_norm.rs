@@ -24,3 +24,27 @@ pub fn record(rec: &mut Recording, x: &Tensor, w: &Tensor, eps: f32, state: &Ten
     rec.dispatch(&KERNEL, &[c as u32, m as u32, eps.to_bits(), 0], &[(x, 0), (&out, 0), (state, 0), (w, 0)], [m as u32, 1, 1]);
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::testing::*;
+
+    #[test]
+    fn equals_the_f64_reference() {
+        let gpu = gpu();
+        for (m, c) in [(1, 1), (1, 5), (3, 333), (2, 576), (1, 9001)] {
+            let (x, w) = (noise(m * c, 1), noise(c, 2));
+            let (a, b, state) = (tensor(&gpu, &[m, c], &x), tensor(&gpu, &[c], &w), state(&gpu, 0, m));
+            let found = run(&gpu, |rec| record(rec, &a, &b, 1e-5, &state));
+            let expected: Vec<f64> = x
+                .chunks_exact(c)
+                .flat_map(|row| {
+                    let mean = row.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / c as f64;
+                    row.iter().zip(&w).map(move |(&v, &w)| f64::from(v) / (mean + 1e-5).sqrt() * f64::from(w))
+                })
+                .collect();
+            close(&format!("{m}x{c}"), &found, &expected, 1e-12);
+        }
+    }
+}

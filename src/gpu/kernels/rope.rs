@@ -38,3 +38,42 @@ pub fn record(rec: &mut Recording, x: &Tensor, freqs: &Tensor, style: Style, sta
     rec.dispatch(&KERNEL, &params, &[(x, 0), (&out, 0), (state, 0), (freqs, 0)], grid);
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::testing::*;
+
+    #[test]
+    fn equals_the_f64_reference_at_near_and_far_positions() {
+        let gpu = gpu();
+        for style in [Style::Interleaved, Style::Half] {
+            for (heads, half, m, pos) in [(1, 1, 1, 0), (3, 5, 3, 7), (9, 32, 5, 2000), (4, 32, 2, 131_000)] {
+                let dim = 2 * half;
+                let x = noise(m * heads * dim, 1);
+                let freqs: Vec<f32> = (0..half).map(|i| 1e4_f64.powf(-(i as f64) / half as f64) as f32).collect();
+                let (a, f, state) = (tensor(&gpu, &[m, heads * dim], &x), tensor(&gpu, &[half], &freqs), state(&gpu, pos, m));
+                let found = run(&gpu, |rec| record(rec, &a, &f, style, &state));
+                let mut expected = vec![0.0; x.len()];
+                for row in 0..m {
+                    for head in 0..heads {
+                        for (i, &freq) in freqs.iter().enumerate() {
+                            let start = (row * heads + head) * dim;
+                            let (p, q) = match style {
+                                Style::Interleaved => (start + 2 * i, start + 2 * i + 1),
+                                Style::Half => (start + i, start + i + half),
+                            };
+                            let (s, c) = ((pos + row) as f64 * f64::from(freq)).sin_cos();
+                            let (u, v) = (f64::from(x[p]), f64::from(x[q]));
+                            expected[p] = u * c - v * s;
+                            expected[q] = u * s + v * c;
+                        }
+                    }
+                }
+                // The angle itself is an f32: its rounding at far positions is the error.
+                let limit = if pos < 3000 { 1e-8 } else { 1e-5 };
+                close(&format!("{style:?} {heads}x{dim} at {pos}"), &found, &expected, limit);
+            }
+        }
+    }
+}
