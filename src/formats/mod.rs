@@ -2,6 +2,8 @@
 //! and against a cap before memory is taken for it.
 
 pub mod catalog;
+pub mod gguf;
+pub mod quant;
 pub mod source;
 
 /// Why a file cannot be used.

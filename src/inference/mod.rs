@@ -1,10 +1,12 @@
 //! The real engines: a decoder on the GPU or the processor behind `eval::Engine`.
 
+pub mod chat_template;
 mod choices;
 pub mod forward;
 mod generate;
 pub mod language_model;
 pub mod sampler;
+pub mod tokenizer;
 
 #[cfg(test)]
 mod fake;
