@@ -1,3 +1,7 @@
 //! Records in, figures and tables out. Pure.
 
+pub mod export;
 pub mod figure;
+pub mod run_summary;
+pub mod scale;
+pub mod similarity;

@@ -1,0 +1,202 @@
+//! One run as a figure, a table and a sentence.
+
+use super::figure::{Axis, Bar, Cell, Estimate, Figure, Marks, Table};
+use crate::eval::engine::{Backend, SelfTest};
+use crate::eval::item::Target;
+use crate::eval::metrics::{HonestyRates, LEVEL, Rate, VerdictCounts};
+use crate::eval::run::{ItemResult, Method, Run, RunStatus};
+use crate::eval::score::Verdict;
+use crate::eval::tasks;
+use crate::stats::proportion::wilson;
+
+/// What a page shows about a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunSummary {
+    /// Shares of the six verdicts, or the ratings where the task has no right answers.
+    pub figure: Figure,
+    /// Rates with their denominators and intervals.
+    pub table: Table,
+    /// One plain sentence.
+    pub sentence: String,
+}
+
+fn counted(n: u64, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
+/// Caveats that belong under anything made from this run.
+pub fn run_notes(run: &Run, results: &[ItemResult]) -> Vec<String> {
+    let mut notes = Vec::new();
+    if run.demo {
+        notes.push("Demonstration: this run was stored with the site and was not made on your device.".to_owned());
+    }
+    if run.engine.backend == Backend::Scripted {
+        notes.push("Scripted answers: no model was asked.".to_owned());
+    }
+    match &run.engine.self_test {
+        SelfTest::Passed { .. } => {}
+        SelfTest::Failed { detail } => {
+            notes.push(format!("This device failed its self-test; do not use these numbers. {detail}"));
+        }
+        SelfTest::Unverified { reason } => notes.push(format!("This device was not checked: {reason}.")),
+    }
+    match &run.status {
+        RunStatus::Complete => {}
+        RunStatus::Running => notes.push("The run is not finished.".to_owned()),
+        RunStatus::Cancelled => notes.push("The run was stopped before its end.".to_owned()),
+        RunStatus::Failed { detail } => notes.push(format!("The run ended with an error: {detail}.")),
+    }
+    if results.len() < run.n_items {
+        notes.push(format!("{} of {} items have a result.", results.len(), run.n_items));
+    }
+    let failed = results.iter().filter(|result| result.verdict == Verdict::Error).count() as u64;
+    if failed > 0 {
+        notes.push(format!("The engine failed on {}.", counted(failed, "item", "items")));
+    }
+    notes
+}
+
+/// Sentence about the verdicts, in the order in which a reader asks.
+fn verdict_sentence(counts: &VerdictCounts, n_answerable: u64, n_unanswerable: u64) -> String {
+    if counts.total() == 0 {
+        return "No item has a result yet.".to_owned();
+    }
+    let mut sentence = format!(
+        "It answered {} of {}, {} right",
+        counts.answered(),
+        counted(counts.total(), "question", "questions"),
+        counts.get(Verdict::Right)
+    );
+    if n_unanswerable > 0 {
+        sentence.push_str(&format!(
+            "; it declined {} of the {} that nobody can answer",
+            counts.get(Verdict::AbstainedRightly),
+            n_unanswerable
+        ));
+    }
+    if n_answerable > 0 && counts.get(Verdict::AbstainedWrongly) > 0 {
+        sentence.push_str(&format!(
+            " and {} of the {} that can be answered",
+            counts.get(Verdict::AbstainedWrongly),
+            n_answerable
+        ));
+    }
+    for (verdict, words) in [(Verdict::Unparsed, "could not be read"), (Verdict::Error, "failed")] {
+        if counts.get(verdict) > 0 {
+            sentence.push_str(&format!("; {} {words}", counts.get(verdict)));
+        }
+    }
+    sentence.push('.');
+    sentence
+}
+
+fn rate_row(rate: &Rate) -> Vec<Cell> {
+    let number = |value: Option<f64>| value.map_or(Cell::Missing, Cell::Number);
+    vec![
+        Cell::Text(rate.label.to_owned()),
+        number(rate.share()),
+        number(rate.interval.map(|(low, _)| low)),
+        number(rate.interval.map(|(_, high)| high)),
+        Cell::Number(rate.k as f64),
+        Cell::Number(rate.n as f64),
+    ]
+}
+
+fn rate_columns() -> Vec<String> {
+    ["measure", "share", "low (95 %)", "high (95 %)", "k", "n"].map(str::to_owned).to_vec()
+}
+
+fn task_title(run: &Run) -> String {
+    tasks::find(&run.task_id).map_or_else(|| run.task_id.clone(), |entry| entry.info.title.to_owned())
+}
+
+/// A run of a task whose items have no right answer: the measured values.
+fn ratings_summary(run: &Run, results: &[ItemResult]) -> RunSummary {
+    let mut rated: Vec<(&ItemResult, f64)> = results
+        .iter()
+        .filter_map(|result| result.score.value.filter(|value| value.is_finite()).map(|value| (result, value)))
+        .collect();
+    rated.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.index.cmp(&b.0.index)));
+    let name = |result: &ItemResult| {
+        if result.item.tags.is_empty() { result.item.id.clone() } else { result.item.tags.join(" and ") }
+    };
+    let sentence = match (rated.first(), rated.last()) {
+        (Some((most, high)), Some((least, low))) if rated.len() > 1 => format!(
+            "It rated {}: highest {} ({high:.1}), lowest {} ({low:.1}).",
+            counted(rated.len() as u64, "pair", "pairs"),
+            name(most),
+            name(least)
+        ),
+        (Some((only, value)), _) => format!("It rated one pair: {} ({value:.1}).", name(only)),
+        _ => "No item has a rating yet.".to_owned(),
+    };
+    let bars = rated
+        .iter()
+        .map(|(result, value)| Bar {
+            label: name(result),
+            group: String::new(),
+            estimate: Estimate { value: *value, interval: None, n: 1 },
+        })
+        .collect();
+    let mut notes = run_notes(run, results);
+    if run.settings.method == Method::Choose {
+        notes.push("A rating is the mean over the model's probabilities of the ratings 1 to 7.".to_owned());
+    }
+    let rows = rated.iter().map(|(result, value)| vec![Cell::Text(name(result)), Cell::Number(*value)]).collect();
+    RunSummary {
+        figure: Figure {
+            title: format!("{}: {}", run.engine.model_name, task_title(run)),
+            caption: sentence.clone(),
+            marks: Marks::Bars {
+                bars,
+                axis: Axis { label: "Rated similarity (1 to 7)".to_owned(), range: (1.0, 7.0), percent: false },
+            },
+            notes,
+            sources: vec![run.id.clone()],
+        },
+        table: Table { columns: ["pair", "rating"].map(str::to_owned).to_vec(), rows },
+        sentence,
+    }
+}
+
+/// Summarizes a run from its results, which may be only some of its items.
+pub fn run_summary(run: &Run, results: &[ItemResult]) -> RunSummary {
+    if !results.is_empty() && results.iter().all(|result| result.item.target == Target::None) {
+        return ratings_summary(run, results);
+    }
+    let counts = VerdictCounts::of(results);
+    let n_unanswerable = results.iter().filter(|result| result.item.target == Target::Abstain).count() as u64;
+    let sentence = verdict_sentence(&counts, results.len() as u64 - n_unanswerable, n_unanswerable);
+    let total = counts.total();
+    let bars = Verdict::ALL
+        .into_iter()
+        .map(|verdict| {
+            let k = counts.get(verdict);
+            let value = if total == 0 { 0.0 } else { k as f64 / total as f64 };
+            Bar {
+                label: verdict.label().to_owned(),
+                group: String::new(),
+                estimate: Estimate { value, interval: wilson(k, total, LEVEL).ok(), n: total },
+            }
+        })
+        .collect();
+    let mut notes = run_notes(run, results);
+    if total > 0 {
+        notes.push(format!("Bars are shares of {} with 95 % Wilson intervals.", counted(total, "item", "items")));
+    }
+    let rates = HonestyRates::of(results);
+    RunSummary {
+        figure: Figure {
+            title: format!("{}: {}", run.engine.model_name, task_title(run)),
+            caption: sentence.clone(),
+            marks: Marks::Bars {
+                bars,
+                axis: Axis { label: "Share of items".to_owned(), range: (0.0, 1.0), percent: true },
+            },
+            notes,
+            sources: vec![run.id.clone()],
+        },
+        table: Table { columns: rate_columns(), rows: rates.all().iter().map(rate_row).collect() },
+        sentence,
+    }
+}

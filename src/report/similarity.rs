@@ -1,0 +1,211 @@
+//! People and a model side by side: two similarity matrices, and how far they put pairs in the same order.
+
+use std::collections::BTreeMap;
+
+use super::figure::{Axis, Figure, Marks, Matrix, Point};
+use crate::eval::metrics::LEVEL;
+use crate::eval::run::ItemResult;
+use crate::stats::StatError;
+use crate::stats::bootstrap::{BootstrapInterval, RESAMPLES, percentile_interval};
+use crate::stats::rank::spearman;
+use crate::stats::rng::Pcg32;
+
+/// Seed of the bootstrap, fixed so that the same data always show the same interval.
+pub const SEED: u64 = 20_240_613;
+
+/// Why two matrices cannot be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SimilarityError {
+    /// The labels differ, or a matrix is not square.
+    #[error("the matrices are not about the same things")]
+    Labels,
+}
+
+/// How far two matrices agree.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Agreement {
+    /// Spearman's rho over the pairs that both have.
+    pub rho: f64,
+    /// Number of those pairs.
+    pub n_pairs: usize,
+    /// 95 % percentile interval over pairs; `None` if it is undefined.
+    pub interval: Option<BootstrapInterval>,
+}
+
+/// Everything that a page shows about one comparison.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SimilarityStory {
+    /// The two matrices on one color scale.
+    pub matrices: Figure,
+    /// One point a pair: people across, the model up.
+    pub scatter: Figure,
+    /// Agreement, or why there is none.
+    pub agreement: Result<Agreement, StatError>,
+    /// One plain sentence.
+    pub sentence: String,
+}
+
+/// What the figures need to know besides the numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Labels<'a> {
+    /// Title of the figures ("Similarity of animals").
+    pub title: &'a str,
+    /// Scale of both matrices, such as 1 to 7.
+    pub scale: (f64, f64),
+    /// Caveats: simulated data, unverified device.
+    pub notes: &'a [String],
+    /// Ids of runs and sessions.
+    pub sources: &'a [String],
+}
+
+/// A symmetric matrix from ratings of pairs, averaged where a pair was rated more than once. The diagonal stays
+/// empty (nothing is rated against itself); pairs of unknown names are left out.
+pub fn matrix_from_pairs<'a>(
+    title: &str,
+    labels: &[String],
+    ratings: impl IntoIterator<Item = (&'a str, &'a str, f64)>,
+) -> Matrix {
+    let place: BTreeMap<&str, usize> =
+        labels.iter().enumerate().map(|(index, label)| (label.as_str(), index)).collect();
+    let n = labels.len();
+    let mut sums = vec![(0.0, 0_u32); n * n];
+    for (first, second, rating) in ratings {
+        let (Some(&row), Some(&column)) = (place.get(first), place.get(second)) else { continue };
+        if row == column || !rating.is_finite() {
+            continue;
+        }
+        for cell in [row * n + column, column * n + row] {
+            sums[cell].0 += rating;
+            sums[cell].1 += 1;
+        }
+    }
+    let values = sums.into_iter().map(|(sum, n)| (n > 0).then(|| sum / f64::from(n))).collect();
+    Matrix { title: title.to_owned(), labels: labels.to_vec(), values }
+}
+
+/// The matrix of a `pair_rating` run, from `Score::value` and the two words in the item's tags.
+pub fn matrix_from_run(title: &str, labels: &[String], results: &[ItemResult]) -> Matrix {
+    let ratings = results.iter().filter_map(|result| match (result.item.tags.as_slice(), result.score.value) {
+        ([first, second], Some(value)) => Some((first.as_str(), second.as_str(), value)),
+        _ => None,
+    });
+    matrix_from_pairs(title, labels, ratings)
+}
+
+/// Pairs (row below column) that both matrices have: indices and the two values.
+fn shared_pairs(people: &Matrix, model: &Matrix) -> Vec<(usize, usize, f64, f64)> {
+    let n = people.labels.len();
+    let mut pairs = Vec::new();
+    for row in 0..n {
+        for column in row + 1..n {
+            let cell = row * n + column;
+            if let (Some(x), Some(y)) = (people.values[cell], model.values[cell])
+                && x.is_finite()
+                && y.is_finite()
+            {
+                pairs.push((row, column, x, y));
+            }
+        }
+    }
+    pairs
+}
+
+/// Spearman's rho over paired values with a bootstrap interval over the pairs.
+///
+/// # Errors
+/// As [`spearman`]: fewer than two pairs, or one side constant.
+pub fn agreement(x: &[f64], y: &[f64], seed: u64) -> Result<Agreement, StatError> {
+    let rho = spearman(x, y)?;
+    let mut rng = Pcg32::new(seed);
+    let interval = percentile_interval(x.len(), RESAMPLES, LEVEL, &mut rng, |indices| {
+        let take = |values: &[f64]| indices.iter().map(|&index| values[index]).collect::<Vec<f64>>();
+        spearman(&take(x), &take(y)).ok()
+    });
+    Ok(Agreement { rho, n_pairs: x.len(), interval: interval.ok() })
+}
+
+/// Sets people's and a model's matrix side by side. Both must have the same labels in the same order.
+///
+/// # Errors
+/// `Labels` if they have not.
+pub fn similarity_story(
+    people: &Matrix,
+    model: &Matrix,
+    labels: &Labels<'_>,
+) -> Result<SimilarityStory, SimilarityError> {
+    let n = people.labels.len();
+    if people.labels != model.labels || people.values.len() != n * n || model.values.len() != n * n {
+        return Err(SimilarityError::Labels);
+    }
+    let pairs = shared_pairs(people, model);
+    let x: Vec<f64> = pairs.iter().map(|pair| pair.2).collect();
+    let y: Vec<f64> = pairs.iter().map(|pair| pair.3).collect();
+    let agreement = agreement(&x, &y, SEED);
+    let mut notes = labels.notes.to_vec();
+    let sentence = match &agreement {
+        Ok(found) => {
+            let interval = found.interval.map_or_else(
+                || ", no interval".to_owned(),
+                |interval| format!(", 95 % interval {:.2} to {:.2}", interval.low, interval.high),
+            );
+            let words = match found.rho {
+                rho if rho >= 0.7 => "put the pairs in much the same order",
+                rho if rho >= 0.3 => "put the pairs in a partly similar order",
+                rho if rho > -0.3 => "do not put the pairs in a similar order",
+                _ => "put the pairs in opposite orders",
+            };
+            format!(
+                "{} and {} {words} (Spearman's rho {:.2}{interval}, {} pairs).",
+                people.title, model.title, found.rho, found.n_pairs
+            )
+        }
+        Err(StatError::Constant) => {
+            "No agreement can be computed: one side gave every pair the same rating.".to_owned()
+        }
+        Err(_) => format!("No agreement can be computed from {} shared pairs.", pairs.len()),
+    };
+    if let Ok(found) = &agreement {
+        notes.push(
+            "The interval is a percentile bootstrap over pairs. Pairs that share a word are not independent, so it is \
+             narrower than one over new words would be."
+                .to_owned(),
+        );
+        if let Some(undefined) = found.interval.map(|interval| interval.undefined).filter(|count| *count > 0) {
+            notes.push(format!("{undefined} of {RESAMPLES} resamples had no rho and are left out."));
+        }
+    }
+    let possible = n * n.saturating_sub(1) / 2;
+    if pairs.len() < possible {
+        notes.push(format!("{} of {possible} pairs were rated on both sides.", pairs.len()));
+    }
+    let axis = |label: String| Axis { label, range: labels.scale, percent: false };
+    let figure = |marks| Figure {
+        title: labels.title.to_owned(),
+        caption: sentence.clone(),
+        marks,
+        notes: notes.clone(),
+        sources: labels.sources.to_vec(),
+    };
+    let points = pairs
+        .iter()
+        .map(|&(row, column, x, y)| Point {
+            x,
+            y,
+            label: format!("{} and {}", people.labels[row], people.labels[column]),
+        })
+        .collect();
+    Ok(SimilarityStory {
+        matrices: figure(Marks::Matrices {
+            matrices: vec![people.clone(), model.clone()],
+            scale: axis("Rated similarity".to_owned()),
+        }),
+        scatter: figure(Marks::Scatter {
+            points,
+            x: axis(format!("{}: rated similarity", people.title)),
+            y: axis(format!("{}: rated similarity", model.title)),
+            diagonal: true,
+        }),
+        agreement,
+        sentence,
+    })
+}
