@@ -1,5 +1,16 @@
 //! Everything that outlives the page. Records are append-only JSON texts: what is exported is what is stored.
 
+use crate::study::judgment::Judgment;
+use crate::study::session::SessionRecord;
+
+#[cfg(target_arch = "wasm32")]
+pub mod any;
+pub mod backup;
+#[cfg(target_arch = "wasm32")]
+pub mod indexed_db;
+pub mod memory;
+pub mod schema;
+
 /// Kinds of record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -35,6 +46,50 @@ pub struct Record {
     pub json: String,
 }
 
+impl Record {
+    /// Makes a record of a value.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] if the value has no JSON form.
+    pub fn new<T: serde::Serialize>(
+        collection: Collection,
+        id: impl Into<String>,
+        parent: impl Into<String>,
+        value: &T,
+    ) -> Result<Self, StoreError> {
+        let id = id.into();
+        match serde_json::to_string(value) {
+            Ok(json) => Ok(Self { collection, id, parent: parent.into(), json }),
+            Err(error) => Err(StoreError::Corrupt { id, detail: error.to_string() }),
+        }
+    }
+
+    /// The record of a session.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn of_session(session: &SessionRecord) -> Result<Self, StoreError> {
+        Self::new(Collection::Sessions, &session.id, "", session)
+    }
+
+    /// The record of a judgment; its parent is the session.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn of_judgment(judgment: &Judgment) -> Result<Self, StoreError> {
+        Self::new(Collection::Judgments, &judgment.uuid, &judgment.session_id, judgment)
+    }
+
+    /// Reads the value.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] names the record and what the parser said.
+    pub fn value<T: serde::de::DeserializeOwned>(&self) -> Result<T, StoreError> {
+        serde_json::from_str(&self.json)
+            .map_err(|error| StoreError::Corrupt { id: self.id.clone(), detail: error.to_string() })
+    }
+}
+
 /// Why a record could not be read or written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
@@ -56,6 +111,14 @@ pub enum StoreError {
         /// Its id.
         id: String,
         /// What the parser said.
+        detail: String,
+    },
+    /// A backup file that is not what its header says; nothing of it was imported.
+    #[error("the backup cannot be imported: line {line}: {detail}")]
+    Import {
+        /// Line, from 1; the header is line 1.
+        line: u64,
+        /// What is wrong there.
         detail: String,
     },
     /// Anything else.

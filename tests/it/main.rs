@@ -1,4 +1,5 @@
 //! The native tests.
 
+mod store;
 mod studies;
 mod shaders;

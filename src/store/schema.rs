@@ -1,0 +1,65 @@
+//! Layout of the database, as a list of steps that only ever grows: a browser that has version `n` takes the steps
+//! after `n`. Data inside of records is versioned by each record's own `schema`.
+
+use super::Collection;
+
+/// Name of the database.
+pub const DATABASE: &str = "likewise";
+/// Index over `id`.
+pub const BY_ID: &str = "id";
+/// Index over `parent`.
+pub const BY_PARENT: &str = "parent";
+
+/// One change of the layout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// An object store of this collection: keys count up, indexes [`BY_ID`] and [`BY_PARENT`].
+    Create(Collection),
+}
+
+/// The steps that lead to each version, from version 1.
+pub const MIGRATIONS: &[&[Step]] = &[&[
+    Step::Create(Collection::Runs),
+    Step::Create(Collection::ItemResults),
+    Step::Create(Collection::Sessions),
+    Step::Create(Collection::Judgments),
+    Step::Create(Collection::Settings),
+]];
+
+/// The newest version.
+pub const fn version() -> u32 {
+    MIGRATIONS.len() as u32
+}
+
+/// Steps from a version (0: no database yet) to the newest.
+pub fn steps_after(version: u32) -> impl Iterator<Item = Step> {
+    MIGRATIONS.iter().skip(version as usize).flat_map(|steps| steps.iter().copied())
+}
+
+/// Name of a collection's object store.
+pub const fn store_name(collection: Collection) -> &'static str {
+    match collection {
+        Collection::Runs => "runs",
+        Collection::ItemResults => "item_results",
+        Collection::Sessions => "sessions",
+        Collection::Judgments => "judgments",
+        Collection::Settings => "settings",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_migrations_make_one_store_for_each_collection() {
+        let mut made: Vec<_> = steps_after(0).map(|Step::Create(collection)| collection).collect();
+        made.sort_unstable();
+        let mut all = Collection::ALL.to_vec();
+        all.sort_unstable();
+        assert_eq!(made, all);
+        assert_eq!(steps_after(version()).count(), 0);
+        let names: std::collections::BTreeSet<_> = all.into_iter().map(store_name).collect();
+        assert_eq!(names.len(), Collection::ALL.len());
+    }
+}
