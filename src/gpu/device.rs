@@ -76,7 +76,8 @@ impl Gpu {
                 limits.max_storage_buffer_binding_size.max(offered.max_storage_buffer_binding_size);
             limits.max_buffer_size = limits.max_buffer_size.max(offered.max_buffer_size);
         }
-        let descriptor = wgpu::DeviceDescriptor { required_limits: limits.clone(), ..wgpu::DeviceDescriptor::default() };
+        let descriptor =
+            wgpu::DeviceDescriptor { required_limits: limits.clone(), ..wgpu::DeviceDescriptor::default() };
         let (device, queue) = adapter
             .request_device(&descriptor)
             .await
@@ -91,8 +92,11 @@ impl Gpu {
         let info = adapter.get_info();
         let name = info.name.to_lowercase();
         let software = info.device_type == wgpu::DeviceType::Cpu
-            || ["swiftshader", "llvmpipe", "lavapipe", "software", "basic render"].iter().any(|word| name.contains(word));
-        let words: Vec<&str> = [info.name.as_str(), info.driver.as_str()].into_iter().filter(|word| !word.is_empty()).collect();
+            || ["swiftshader", "llvmpipe", "lavapipe", "software", "basic render"]
+                .iter()
+                .any(|word| name.contains(word));
+        let words: Vec<&str> =
+            [info.name.as_str(), info.driver.as_str()].into_iter().filter(|word| !word.is_empty()).collect();
         let adapter = if words.is_empty() { "unnamed adapter".to_owned() } else { words.join(", ") };
         Ok(Self {
             inner: Rc::new(Inner {
@@ -175,7 +179,10 @@ impl Gpu {
     pub fn create(&self, name: &str, shape: &[usize], layout: Layout) -> Result<Tensor, GpuError> {
         let tensor = Tensor::with_planes(name, shape, layout, None);
         if layout.is_quantized() && tensor.cols() % 32 != 0 {
-            return Err(GpuError::shape("create", format!("{name} has rows of {}, not a multiple of 32", tensor.cols())));
+            return Err(GpuError::shape(
+                "create",
+                format!("{name} has rows of {}, not a multiple of 32", tensor.cols()),
+            ));
         }
         let planes = tensor
             .plane_bytes()
@@ -214,7 +221,11 @@ impl Gpu {
         let Some(buffer) = buffer.filter(|_| offset_bytes + bytes.len() as u64 <= size.div_ceil(4) * 4) else {
             return Err(GpuError::shape(
                 "write",
-                format!("{} bytes at {offset_bytes} go past plane {plane} of {} ({size} bytes)", bytes.len(), tensor.name()),
+                format!(
+                    "{} bytes at {offset_bytes} go past plane {plane} of {} ({size} bytes)",
+                    bytes.len(),
+                    tensor.name()
+                ),
             ));
         };
         if offset_bytes % 4 != 0 || bytes.len() % 4 != 0 {

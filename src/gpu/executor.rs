@@ -95,9 +95,10 @@ pub fn prepare(gpu: &Gpu, recording: &Recording) -> Result<Prepared, GpuError> {
         }];
         let mut bound = Vec::with_capacity(op.bindings.len());
         for (tensor, plane) in &op.bindings {
-            let buffer = scratch.get(&tensor.id()).cloned().or_else(|| tensor.plane(*plane)).ok_or_else(|| {
-                GpuError::shape(op.kernel.name, format!("{} has no plane {plane}", tensor.name()))
-            })?;
+            let buffer =
+                scratch.get(&tensor.id()).cloned().or_else(|| tensor.plane(*plane)).ok_or_else(|| {
+                    GpuError::shape(op.kernel.name, format!("{} has no plane {plane}", tensor.name()))
+                })?;
             bound.push(buffer);
         }
         for (binding, buffer) in (1..).zip(&bound) {
@@ -164,7 +165,9 @@ fn scratch_buffers(
         let mut released = Vec::new();
         for (tensor, _) in &op.bindings {
             let id = tensor.id();
-            if last_use.get(&id) == Some(&index) && !kept.contains(&id) && !released.contains(&id)
+            if last_use.get(&id) == Some(&index)
+                && !kept.contains(&id)
+                && !released.contains(&id)
                 && recording.scratch.contains(&id)
                 && let Some(buffer) = assigned.get(&id)
             {
@@ -195,10 +198,8 @@ fn pipeline(gpu: &Gpu, kernel: &'static Kernel) -> Result<Rc<Pipeline>, GpuError
     entries.extend((1..).zip(kernel.bindings).map(|(binding, access)| {
         entry(binding, wgpu::BufferBindingType::Storage { read_only: *access == Access::Read })
     }));
-    let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-        label: Some(kernel.name),
-        entries: &entries,
-    });
+    let layout = device
+        .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(kernel.name), entries: &entries });
     let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
         label: Some(kernel.name),
         bind_group_layouts: &[Some(&layout)],

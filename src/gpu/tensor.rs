@@ -97,7 +97,12 @@ pub struct Tensor {
 }
 
 impl Tensor {
-    pub(crate) fn with_planes(name: &str, shape: &[usize], layout: Layout, planes: Option<Vec<Rc<OwnedBuffer>>>) -> Self {
+    pub(crate) fn with_planes(
+        name: &str,
+        shape: &[usize],
+        layout: Layout,
+        planes: Option<Vec<Rc<OwnedBuffer>>>,
+    ) -> Self {
         let inner = Inner { name: name.to_owned(), shape: shape.to_vec(), layout, planes: RefCell::new(planes) };
         Self { inner: Rc::new(inner) }
     }

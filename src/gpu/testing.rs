@@ -26,7 +26,9 @@ pub(crate) fn noise(n: usize, seed: u32) -> Vec<f32> {
 
 /// Reads planes by the rule that [`Layout`] documents.
 pub(crate) fn dequantize(layout: Layout, planes: &[Vec<u8>]) -> Vec<f32> {
-    let f32s = |bytes: &[u8]| -> Vec<f32> { bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect() };
+    let f32s = |bytes: &[u8]| -> Vec<f32> {
+        bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
+    };
     let f16 = |bytes: &[u8]| half::f16::from_le_bytes(bytes.try_into().unwrap()).to_f32();
     match layout {
         Layout::F32 | Layout::U32 => f32s(&planes[0]),

@@ -5,11 +5,18 @@ use crate::study::session::SessionRecord;
 
 #[cfg(target_arch = "wasm32")]
 pub mod any;
+#[cfg(target_arch = "wasm32")]
+pub mod assets;
 pub mod backup;
+pub mod chunks;
 #[cfg(target_arch = "wasm32")]
 pub mod indexed_db;
 pub mod memory;
 pub mod schema;
+#[cfg(target_arch = "wasm32")]
+mod web_file;
+#[cfg(target_arch = "wasm32")]
+pub mod weights;
 
 /// Kinds of record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]

@@ -1,5 +1,5 @@
 //! The native tests.
 
+mod shaders;
 mod store;
 mod studies;
-mod shaders;

@@ -59,9 +59,14 @@ mod tests {
     #[test]
     fn equals_the_f64_reference_at_any_length() {
         let gpu = gpu();
-        for (heads, kv_heads, dim, m, pos) in
-            [(1, 1, 4, 1, 0), (9, 3, 64, 1, 63), (9, 3, 64, 5, 62), (4, 2, 12, 3, 130), (2, 1, 256, 2, 700), (2, 2, 80, 3, 1)]
-        {
+        for (heads, kv_heads, dim, m, pos) in [
+            (1, 1, 4, 1, 0),
+            (9, 3, 64, 1, 63),
+            (9, 3, 64, 5, 62),
+            (4, 2, 12, 3, 130),
+            (2, 1, 256, 2, 700),
+            (2, 2, 80, 3, 1),
+        ] {
             let max_pos = pos + m + 3;
             let q: Vec<f32> = noise(m * heads * dim, 1).iter().map(|v| v * 4.0).collect();
             let (k, v) = (noise(max_pos * kv_heads * dim, 2), noise(max_pos * kv_heads * dim, 3));
@@ -76,7 +81,8 @@ mod tests {
                     };
                     let scores: Vec<f64> = (0..=pos + row)
                         .map(|at| {
-                            let dot: f64 = (0..dim).map(|d| f64::from(q[(row * heads + head) * dim + d]) * kv(&k, at, d)).sum();
+                            let dot: f64 =
+                                (0..dim).map(|d| f64::from(q[(row * heads + head) * dim + d]) * kv(&k, at, d)).sum();
                             dot / (dim as f64).sqrt()
                         })
                         .collect();

@@ -58,13 +58,19 @@ pub fn record(rec: &mut Recording, table: &Tensor, tokens: &Tensor, state: &Tens
         Layout::F32 | Layout::U32 => &F32,
     };
     check_state(rec, "embed", state);
-    let ok = c % 32 == 0 && !table.is_empty() && m > 0 && tokens.layout() == Layout::U32 && table.layout() != Layout::U32;
+    let ok =
+        c % 32 == 0 && !table.is_empty() && m > 0 && tokens.layout() == Layout::U32 && table.layout() != Layout::U32;
     rec.check(ok, "embed", || format!("table {:?} {:?}, tokens {:?}", table.layout(), table.shape(), tokens.shape()));
     let out = rec.scratch("embedded", &[m, c], Layout::F32);
     let mut bindings = vec![(tokens, 0), (&out, 0), (state, 0)];
     bindings.extend(planes(table));
     let blocks = c / 32;
-    rec.dispatch(kernel, &[blocks as u32, m as u32, table.rows() as u32, 0], &bindings, [groups(blocks, 32), m as u32, 1]);
+    rec.dispatch(
+        kernel,
+        &[blocks as u32, m as u32, table.rows() as u32, 0],
+        &bindings,
+        [groups(blocks, 32), m as u32, 1],
+    );
     out
 }
 

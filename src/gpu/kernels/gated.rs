@@ -40,11 +40,8 @@ mod tests {
             let y = noise(m * c, 2);
             let (a, b, state) = (tensor(&gpu, &[m, c], &x), tensor(&gpu, &[m, c], &y), state(&gpu, 0, m));
             let found = run(&gpu, |rec| record(rec, &a, &b, &state));
-            let expected: Vec<f64> = x
-                .iter()
-                .zip(&y)
-                .map(|(&g, &u)| f64::from(g) / (1.0 + (-f64::from(g)).exp()) * f64::from(u))
-                .collect();
+            let expected: Vec<f64> =
+                x.iter().zip(&y).map(|(&g, &u)| f64::from(g) / (1.0 + (-f64::from(g)).exp()) * f64::from(u)).collect();
             close(&format!("{m}x{c}"), &found, &expected, 1e-11);
         }
     }

@@ -21,7 +21,12 @@ pub fn record(rec: &mut Recording, x: &Tensor, w: &Tensor, eps: f32, state: &Ten
     check_f32(rec, KERNEL.name, &[x, w]);
     rec.check(w.len() == c && !x.is_empty(), KERNEL.name, || format!("x {:?}, w {:?}", x.shape(), w.shape()));
     let out = rec.scratch("normed", x.shape(), Layout::F32);
-    rec.dispatch(&KERNEL, &[c as u32, m as u32, eps.to_bits(), 0], &[(x, 0), (&out, 0), (state, 0), (w, 0)], [m as u32, 1, 1]);
+    rec.dispatch(
+        &KERNEL,
+        &[c as u32, m as u32, eps.to_bits(), 0],
+        &[(x, 0), (&out, 0), (state, 0), (w, 0)],
+        [m as u32, 1, 1],
+    );
     out
 }
 

@@ -52,7 +52,8 @@ mod tests {
                 let dim = 2 * half;
                 let x = noise(m * heads * dim, 1);
                 let freqs: Vec<f32> = (0..half).map(|i| 1e4_f64.powf(-(i as f64) / half as f64) as f32).collect();
-                let (a, f, state) = (tensor(&gpu, &[m, heads * dim], &x), tensor(&gpu, &[half], &freqs), state(&gpu, pos, m));
+                let (a, f, state) =
+                    (tensor(&gpu, &[m, heads * dim], &x), tensor(&gpu, &[half], &freqs), state(&gpu, pos, m));
                 let found = run(&gpu, |rec| record(rec, &a, &f, style, &state));
                 let mut expected = vec![0.0; x.len()];
                 for row in 0..m {

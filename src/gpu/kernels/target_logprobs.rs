@@ -45,8 +45,16 @@ mod tests {
                 let top = x.iter().copied().fold(f32::MIN, f32::max);
                 let lse = x.iter().map(|&v| f64::from(v - top).exp()).sum::<f64>().ln() + f64::from(top);
                 let logprob = f64::from(x[target as usize]) - lse;
-                assert!((f64::from(found[2 * row]) - logprob).abs() < 2e-5, "{m}x{v}: {} for {logprob}", found[2 * row]);
-                assert!((f64::from(found[2 * row + 1]) - lse).abs() < 5e-5, "{m}x{v}: {} for {lse}", found[2 * row + 1]);
+                assert!(
+                    (f64::from(found[2 * row]) - logprob).abs() < 2e-5,
+                    "{m}x{v}: {} for {logprob}",
+                    found[2 * row]
+                );
+                assert!(
+                    (f64::from(found[2 * row + 1]) - lse).abs() < 5e-5,
+                    "{m}x{v}: {} for {lse}",
+                    found[2 * row + 1]
+                );
             }
         }
     }
