@@ -122,7 +122,7 @@ mod tests {
     fn reference(w: &[f32], x: &[f32], n: usize, k: usize) -> Vec<f64> {
         x.chunks_exact(k)
             .flat_map(|x| {
-                (0..n).map(|i| w[i * k..][..k].iter().zip(x).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum())
+                (0..n).map(move |i| w[i * k..][..k].iter().zip(x).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum())
             })
             .collect()
     }
