@@ -423,3 +423,134 @@ impl Future for Signal {
         Poll::Pending
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::kernels;
+    use crate::gpu::testing::{gpu, noise, state, tensor};
+    use crate::gpu::{Recording, prepare};
+
+    #[test]
+    fn dropped_tensors_leave_the_ledger() {
+        let gpu = gpu();
+        assert_eq!((gpu.n_buffers(), gpu.allocated_bytes()), (0, 0));
+        let weights = gpu.create("w", &[4, 64], Layout::Q4_1).unwrap();
+        assert_eq!((gpu.n_buffers(), gpu.allocated_bytes()), (2, 128 + 32));
+        let clone = weights.clone();
+        drop(weights);
+        assert_eq!(gpu.n_buffers(), 2);
+        drop(clone);
+        assert_eq!((gpu.n_buffers(), gpu.allocated_bytes()), (0, 0));
+    }
+
+    #[test]
+    fn running_again_and_again_takes_no_more_memory_and_scratch_is_shared() {
+        let gpu = gpu();
+        let (x, state) = (tensor(&gpu, &[1, 64], &noise(64, 1)), state(&gpu, 0, 1));
+        let mut rec = Recording::new();
+        let mut sum = kernels::add(&mut rec, &x, &x, &state);
+        for _ in 0..20 {
+            sum = kernels::add(&mut rec, &sum, &x, &state);
+        }
+        rec.keep(&sum);
+        let prepared = prepare(&gpu, &rec).unwrap();
+        // Two that alternate and the kept one.
+        assert_eq!(prepared.scratch_bytes(), 3 * 256);
+        let before = (gpu.n_buffers(), gpu.allocated_bytes());
+        for _ in 0..100 {
+            gpu.submit(&prepared, 2).unwrap();
+            let found = pollster::block_on(gpu.read_f32(&sum, 0..64)).unwrap();
+            let expected: Vec<f32> = noise(64, 1).iter().map(|v| v * 22.0).collect();
+            assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-4));
+        }
+        assert_eq!((gpu.n_buffers(), gpu.allocated_bytes()), before);
+    }
+
+    #[test]
+    fn a_tensor_over_the_binding_limit_is_refused_by_name() {
+        let gpu = gpu();
+        let limit = gpu.max_plane_bytes();
+        let error = gpu.create("token_embd", &[usize::try_from(limit / 4).unwrap() + 4], Layout::F32).unwrap_err();
+        assert!(matches!(error, GpuError::TooLarge { name, .. } if name == "token_embd"));
+        assert_eq!(gpu.n_buffers(), 0);
+    }
+
+    #[test]
+    fn wrong_writes_and_reads_are_errors() {
+        let gpu = gpu();
+        let t = gpu.create("t", &[4], Layout::F32).unwrap();
+        assert!(gpu.write_f32(&t, 1, &[0.0; 4]).is_err());
+        assert!(gpu.write(&t, 0, 2, &[0; 4]).is_err());
+        assert!(gpu.write(&t, 1, 0, &[0; 4]).is_err());
+        assert!(pollster::block_on(gpu.read_f32(&t, 2..5)).is_err());
+        assert!(pollster::block_on(gpu.read_u32(&t, 0..4)).is_err());
+        let mut rec = Recording::new();
+        let scratch = rec.scratch("s", &[4], Layout::F32);
+        assert!(pollster::block_on(gpu.read_f32(&scratch, 0..4)).is_err());
+        assert!(gpu.check().is_ok());
+    }
+
+    #[test]
+    fn rows_are_copied() {
+        let gpu = gpu();
+        let from = tensor(&gpu, &[3, 2], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        let to = gpu.create("to", &[4, 2], Layout::F32).unwrap();
+        gpu.copy_rows(&from, 1, &to, 2, 2).unwrap();
+        let found = pollster::block_on(gpu.read_f32(&to, 0..8)).unwrap();
+        assert_eq!(found, [0.0, 0.0, 0.0, 0.0, 3.0, 4.0, 5.0, 6.0]);
+        assert!(gpu.copy_rows(&from, 2, &to, 0, 2).is_err());
+    }
+
+    #[test]
+    fn a_destroyed_device_is_lost_and_says_so() {
+        let gpu = gpu();
+        let t = gpu.create("t", &[4], Layout::F32).unwrap();
+        assert_eq!(gpu.lost(), None);
+        gpu.destroy();
+        assert!(gpu.lost().is_some());
+        assert!(matches!(pollster::block_on(gpu.read_f32(&t, 0..4)), Err(GpuError::Lost { .. })));
+        assert!(matches!(gpu.create("u", &[4], Layout::F32), Err(GpuError::Lost { .. })));
+    }
+
+    #[test]
+    fn an_error_of_the_device_surfaces_and_stays() {
+        static BROKEN: crate::gpu::kernel::Kernel = crate::gpu::kernel::Kernel {
+            name: "broken",
+            sources: &["@compute @workgroup_size(1) fn main() { let x: u32 = 1.5; }"],
+            bindings: &[],
+            params_size: 16,
+        };
+        let gpu = gpu();
+        let mut rec = Recording::new();
+        rec.dispatch(&BROKEN, &[0; 4], &[], [1, 1, 1]);
+        assert!(matches!(prepare(&gpu, &rec), Err(GpuError::Device { .. })));
+        assert!(matches!(gpu.check(), Err(GpuError::Device { .. })));
+    }
+
+    /// Not a check but a measurement: `cargo test --lib gpu::device::tests::measure -- --ignored --nocapture`.
+    #[test]
+    #[ignore = "prints times of the default model's shapes"]
+    #[expect(clippy::print_stdout, reason = "a measurement for a person")]
+    fn measure_matvec() {
+        let gpu = gpu();
+        println!("{}", gpu.adapter());
+        for m in [1, 32] {
+            for (n, k) in [(576, 576), (192, 576), (1536, 576), (576, 1536), (49152, 576)] {
+                let (w, _) = crate::gpu::testing::weights(&gpu, Layout::Q4_1, &[n, k], 1);
+                let (x, state) = (tensor(&gpu, &[m, k], &noise(m * k, 2)), state(&gpu, 0, m));
+                let mut rec = Recording::new();
+                kernels::matmul(&mut rec, &w, &x, &state);
+                let prepared = prepare(&gpu, &rec).unwrap();
+                let steps = 1 + u32::try_from(20_000_000 / (n * k * m)).unwrap();
+                gpu.submit(&prepared, steps).unwrap();
+                pollster::block_on(gpu.finish()).unwrap();
+                let start = crate::platform::now_millis();
+                gpu.submit(&prepared, steps).unwrap();
+                pollster::block_on(gpu.finish()).unwrap();
+                let ms = (crate::platform::now_millis() - start) / f64::from(steps);
+                println!("m {m}, {n} x {k}: {ms:.3} ms, {:.2} GMAC/s", (n * k * m) as f64 / ms / 1e6);
+            }
+        }
+    }
+}
