@@ -18,7 +18,8 @@ impl<F: Forward> LanguageModel<F> {
         control: &Control<'_>,
     ) -> Result<(Vec<OptionScore>, u32), EngineError> {
         let prompt = self.prompt_tokens(prompt)?;
-        let options: Vec<Vec<u32>> = options.iter().map(|option| self.encode(option)).collect::<Result<_, _>>()?;
+        let options: Vec<Vec<u32>> =
+            options.iter().map(|option| self.encode(option, false)).collect::<Result<_, _>>()?;
         if options.is_empty() || options.iter().any(Vec::is_empty) {
             return Err(EngineError::EmptyInput);
         }
@@ -49,7 +50,7 @@ impl<F: Forward> LanguageModel<F> {
         control: &Control<'_>,
     ) -> Result<Vec<TokenStep>, EngineError> {
         let prompt = self.prompt_tokens(prompt)?;
-        let text = self.encode(text)?;
+        let text = self.encode(text, true)?;
         let (scored, scores) = if prompt.is_empty() {
             if text.len() < 2 {
                 return Err(EngineError::EmptyInput);

@@ -102,7 +102,7 @@ impl Forward for FakeForward {
 struct Bytes;
 
 impl TextCodec for Bytes {
-    fn encode(&self, text: &str) -> Result<Vec<u32>, String> {
+    fn encode(&self, text: &str, _parse_specials: bool) -> Result<Vec<u32>, String> {
         Ok(text.bytes().map(u32::from).collect())
     }
 
@@ -111,9 +111,9 @@ impl TextCodec for Bytes {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    fn render_chat(&self, messages: &[Message]) -> Result<String, String> {
+    fn encode_chat(&self, messages: &[Message]) -> Result<Vec<u32>, String> {
         let last = messages.last().ok_or("no messages")?;
-        Ok(format!("[{}]", last.content))
+        self.encode(&format!("[{}]", last.content), true)
     }
 }
 

@@ -13,20 +13,21 @@ use super::sampler::{log_sum_exp, top};
 
 /// Text to tokens and back, as the model file defines it.
 pub trait TextCodec {
-    /// Tokens of a text; special tokens that stand in it by name are recognized, none are added.
+    /// Tokens of a text; none are added. Control tokens that stand in it by name become those tokens only if
+    /// `parse_specials`, otherwise they are spelled out like any text.
     ///
     /// # Errors
     /// The tokenizer's own words.
-    fn encode(&self, text: &str) -> Result<Vec<u32>, String>;
+    fn encode(&self, text: &str, parse_specials: bool) -> Result<Vec<u32>, String>;
 
     /// Text of tokens; incomplete UTF-8 becomes U+FFFD, special tokens appear by name.
     fn decode(&self, ids: &[u32]) -> String;
 
-    /// The conversation in the file's own chat template, with the generation prompt appended.
+    /// Tokens of the conversation in the file's own chat template, with the generation prompt appended.
     ///
     /// # Errors
     /// The template's own words.
-    fn render_chat(&self, messages: &[Message]) -> Result<String, String>;
+    fn encode_chat(&self, messages: &[Message]) -> Result<Vec<u32>, String>;
 }
 
 /// A model that answers requests.
@@ -90,17 +91,17 @@ impl<F: Forward> LanguageModel<F> {
         Ok(())
     }
 
-    pub(super) fn encode(&self, text: &str) -> Result<Vec<u32>, EngineError> {
-        self.codec.encode(text).map_err(|detail| EngineError::Tokenize { detail })
+    pub(super) fn encode(&self, text: &str, parse_specials: bool) -> Result<Vec<u32>, EngineError> {
+        self.codec.encode(text, parse_specials).map_err(|detail| EngineError::Tokenize { detail })
     }
 
     /// Tokens of a prompt; ids that the vocabulary lacks are refused.
     pub(super) fn prompt_tokens(&self, prompt: &Prompt) -> Result<Vec<u32>, EngineError> {
         match prompt {
-            Prompt::Raw(text) => self.encode(text),
+            // A raw prompt may spell out a template of its own, control tokens included.
+            Prompt::Raw(text) => self.encode(text, true),
             Prompt::Chat(messages) => {
-                let text = self.codec.render_chat(messages).map_err(|detail| EngineError::Tokenize { detail })?;
-                self.encode(&text)
+                self.codec.encode_chat(messages).map_err(|detail| EngineError::Tokenize { detail })
             }
             Prompt::Tokens(ids) => {
                 if let Some(id) = ids.iter().find(|&&id| id as usize >= self.forward.n_vocab()) {

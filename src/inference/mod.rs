@@ -2,9 +2,12 @@
 
 pub mod chat_template;
 mod choices;
+pub mod error;
 pub mod forward;
 mod generate;
+pub mod gpu_engine;
 pub mod language_model;
+pub mod load;
 pub mod sampler;
 pub mod tokenizer;
 

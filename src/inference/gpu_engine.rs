@@ -1,0 +1,230 @@
+//! A decoder on the GPU as a [`Forward`].
+//!
+//! A recording is prepared once for each number of rows ("bucket"); what changes from call to call is the state
+//! (position, rows in use) and the tokens. Nothing is rebuilt for a token: two small writes, one submission.
+
+use crate::eval::engine::{Control, EngineError};
+use crate::gpu::kernels::{last_row, target_logprobs};
+use crate::gpu::{Gpu, GpuError, Layout, Prepared, Recording, Tensor, prepare};
+use crate::models::decoder::Decoder;
+
+use super::forward::{Forward, TargetLogprob};
+use super::language_model::LanguageModel;
+use super::sampler::top;
+
+/// Rows of the prefill recordings; a prompt is read in the largest ones, its rest in the smallest that holds it.
+const PREFILL_ROWS: [usize; 4] = [1, 8, 32, 64];
+/// Rows of the scoring recordings. Their logits are rows × vocabulary values, hence the smaller largest one.
+const SCORE_ROWS: [usize; 3] = [1, 8, 32];
+
+/// The engine of the GPU worker.
+pub type GpuEngine = LanguageModel<GpuForward>;
+
+/// A recording for up to `rows` tokens with its own input and output tensors.
+struct Pass {
+    rows: usize,
+    tokens: Tensor,
+    targets: Tensor,
+    prepared: Prepared,
+    /// Logits: `F32[1, n_vocab]` after the last row in use, or `F32[rows, n_vocab]` when scoring.
+    logits: Tensor,
+    /// `F32[rows, 2]`: log-probability of the target and log-sum-exp; only when scoring.
+    logprobs: Option<Tensor>,
+}
+
+/// Work done so far; exact, so that tests can hold it to numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Kernels dispatched.
+    pub dispatches: u64,
+    /// Command buffers submitted.
+    pub submits: u64,
+    /// Writes into device buffers.
+    pub uploads: u64,
+}
+
+/// A decoder with its prepared recordings.
+pub struct GpuForward {
+    gpu: Gpu,
+    decoder: Decoder,
+    /// `U32[4]`: position, rows in use, 0, 0.
+    state: Tensor,
+    prefill: Vec<Pass>,
+    score: Vec<Pass>,
+    counters: Counters,
+}
+
+impl GpuForward {
+    /// Takes a decoder; recordings are prepared when first used.
+    ///
+    /// # Errors
+    /// What the device says.
+    pub fn new(gpu: Gpu, decoder: Decoder) -> Result<Self, GpuError> {
+        let state = gpu.create("state", &[4], Layout::U32)?;
+        Ok(Self { gpu, decoder, state, prefill: Vec::new(), score: Vec::new(), counters: Counters::default() })
+    }
+
+    /// The device.
+    pub fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
+    /// Work done so far.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    fn record(&self, rows: usize, scoring: bool) -> Result<Pass, GpuError> {
+        let tokens = self.gpu.create("tokens", &[rows], Layout::U32)?;
+        let targets = self.gpu.create("targets", &[rows], Layout::U32)?;
+        let mut rec = Recording::new();
+        let x = self.decoder.forward(&mut rec, &tokens, &self.state);
+        let (logits, logprobs) = if scoring {
+            let logits = self.decoder.head(&mut rec, &x, &self.state);
+            let logprobs = target_logprobs::record(&mut rec, &logits, &targets, &self.state);
+            rec.keep(&logprobs);
+            (logits, Some(logprobs))
+        } else {
+            let last = if rows == 1 { x } else { last_row::record(&mut rec, &x, &self.state) };
+            (self.decoder.head(&mut rec, &last, &self.state), None)
+        };
+        rec.keep(&logits);
+        let prepared = prepare(&self.gpu, &rec)?;
+        Ok(Pass { rows, tokens, targets, prepared, logits, logprobs })
+    }
+
+    /// The index of the pass that holds `n` rows, or the largest one.
+    fn pass_for(&mut self, n: usize, scoring: bool) -> Result<usize, GpuError> {
+        let sizes: &[usize] = if scoring { &SCORE_ROWS } else { &PREFILL_ROWS };
+        let rows = sizes.iter().copied().find(|&rows| rows >= n).or(sizes.last().copied()).unwrap_or(1);
+        let passes = if scoring { &self.score } else { &self.prefill };
+        if let Some(index) = passes.iter().position(|pass| pass.rows == rows) {
+            return Ok(index);
+        }
+        let pass = self.record(rows, scoring)?;
+        let passes = if scoring { &mut self.score } else { &mut self.prefill };
+        passes.push(pass);
+        Ok(passes.len() - 1)
+    }
+
+    /// Runs one pass over at most its rows of tokens.
+    fn run(
+        &mut self,
+        scoring: bool,
+        index: usize,
+        tokens: &[u32],
+        pos: usize,
+        targets: &[u32],
+    ) -> Result<(), GpuError> {
+        let passes = if scoring { &self.score } else { &self.prefill };
+        let Some(pass) = passes.get(index) else { return Ok(()) };
+        self.gpu.write_u32(&self.state, 0, &[pos as u32, tokens.len() as u32, 0, 0])?;
+        self.gpu.write_u32(&pass.tokens, 0, tokens)?;
+        if scoring {
+            self.gpu.write_u32(&pass.targets, 0, targets)?;
+        }
+        self.gpu.submit(&pass.prepared, 1)?;
+        self.counters.dispatches += pass.prepared.n_dispatches() as u64;
+        self.counters.submits += 1;
+        self.counters.uploads += if scoring { 3 } else { 2 };
+        Ok(())
+    }
+
+    fn check(&self, tokens: &[u32], pos: usize) -> Result<(), EngineError> {
+        if tokens.is_empty() {
+            return Err(EngineError::EmptyInput);
+        }
+        let (end, capacity) = (pos + tokens.len(), self.decoder.cache.capacity);
+        if end > capacity {
+            return Err(EngineError::ContextTooLong { n_tokens: end as u32, context_length: capacity as u32 });
+        }
+        Ok(())
+    }
+}
+
+impl Forward for GpuForward {
+    fn n_vocab(&self) -> usize {
+        self.decoder.spec.n_vocab
+    }
+
+    fn context_length(&self) -> usize {
+        self.decoder.cache.capacity
+    }
+
+    async fn next_logits(
+        &mut self,
+        tokens: &[u32],
+        pos: usize,
+        control: &Control<'_>,
+        progress: &dyn Fn(usize),
+    ) -> Result<Vec<f32>, EngineError> {
+        self.check(tokens, pos)?;
+        let mut done = 0;
+        loop {
+            let rest = tokens.get(done..).unwrap_or_default();
+            let index = self.pass_for(rest.len(), false)?;
+            let rows = self.prefill.get(index).map_or(1, |pass| pass.rows).min(rest.len());
+            let chunk = rest.get(..rows).unwrap_or_default();
+            self.run(false, index, chunk, pos + done, &[])?;
+            done += rows;
+            if done >= tokens.len() {
+                let n_vocab = self.n_vocab();
+                let Some(pass) = self.prefill.get(index) else { return Err(EngineError::EmptyInput) };
+                let logits = self.gpu.read_f32(&pass.logits, 0..n_vocab).await?;
+                progress(done);
+                return Ok(logits);
+            }
+            // Waiting for each chunk keeps progress honest and lets a cancel arrive.
+            self.gpu.finish().await?;
+            progress(done);
+            (control.breathe)().await;
+            if control.cancel.is_cancelled() {
+                return Err(EngineError::Cancelled);
+            }
+        }
+    }
+
+    async fn target_logprobs(
+        &mut self,
+        tokens: &[u32],
+        pos: usize,
+        targets: &[u32],
+        n_top: usize,
+        control: &Control<'_>,
+    ) -> Result<Vec<TargetLogprob>, EngineError> {
+        self.check(tokens, pos)?;
+        let n_vocab = self.n_vocab();
+        let mut scored = Vec::with_capacity(tokens.len());
+        while scored.len() < tokens.len() {
+            if control.cancel.is_cancelled() {
+                return Err(EngineError::Cancelled);
+            }
+            let done = scored.len();
+            let rest = tokens.get(done..).unwrap_or_default();
+            let index = self.pass_for(rest.len(), true)?;
+            let rows = self.score.get(index).map_or(1, |pass| pass.rows).min(rest.len());
+            let chunk_targets = targets.get(done..done + rows).unwrap_or_default();
+            self.run(true, index, rest.get(..rows).unwrap_or_default(), pos + done, chunk_targets)?;
+            let Some(pass) = self.score.get(index) else { return Err(EngineError::EmptyInput) };
+            let Some(logprobs) = &pass.logprobs else { return Err(EngineError::EmptyInput) };
+            let pairs = self.gpu.read_f32(logprobs, 0..2 * rows).await?;
+            for (row, pair) in pairs.chunks_exact(2).enumerate() {
+                let &[logprob, log_sum_exp] = pair else { continue };
+                let mut best = Vec::new();
+                if n_top > 0 {
+                    let logits = self.gpu.read_f32(&pass.logits, row * n_vocab..(row + 1) * n_vocab).await?;
+                    if logits.iter().any(|logit| !logit.is_finite()) {
+                        return Err(EngineError::NotANumber);
+                    }
+                    best = top(&logits, n_top)
+                        .into_iter()
+                        .map(|(id, logit)| (id, f64::from(logit) - f64::from(log_sum_exp)))
+                        .collect();
+                }
+                scored.push(TargetLogprob { logprob: f64::from(logprob), top: best });
+            }
+            (control.breathe)().await;
+        }
+        Ok(scored)
+    }
+}
