@@ -1,3 +1,4 @@
 //! Worker side ([`host`]) and page side ([`client`]) of the thread boundary.
 
+pub mod client;
 pub mod host;

@@ -1,0 +1,80 @@
+//! The run that is going on: its record, its results so far, and the counts of its six columns.
+
+use crate::eval::run::{ItemResult, Run, RunStatus};
+use crate::eval::score::Verdict;
+use crate::protocol::{CommandId, Event};
+
+/// A run on the page, going on or finished.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ActiveRun {
+    /// Its record.
+    pub run: Run,
+    /// Results in the order of their items.
+    pub results: Vec<ItemResult>,
+}
+
+impl ActiveRun {
+    /// Results in each column, in the order of [`Verdict::ALL`].
+    pub fn counts(&self) -> [u64; 6] {
+        counts(&self.results)
+    }
+}
+
+/// Results in each column, in the order of [`Verdict::ALL`].
+pub fn counts(results: &[ItemResult]) -> [u64; 6] {
+    Verdict::ALL.map(|verdict| results.iter().filter(|result| result.verdict == verdict).count() as u64)
+}
+
+/// What is known about runs.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Runs {
+    /// The command of a run that is going on.
+    command: Option<CommandId>,
+    /// The run shown on the run page.
+    pub active: Option<ActiveRun>,
+    /// Results of an earlier sitting that a resumed run begins with.
+    earlier: Vec<ItemResult>,
+}
+
+impl Runs {
+    /// The command that this part waits for.
+    pub fn command(&self) -> Option<CommandId> {
+        self.command
+    }
+
+    /// Notes that a run was asked for; `earlier` are the results it already has.
+    pub fn start(&mut self, id: CommandId, earlier: Vec<ItemResult>) {
+        self.command = Some(id);
+        self.active = None;
+        self.earlier = earlier;
+    }
+
+    /// Takes in an event, after its record was stored.
+    pub fn apply(&mut self, event: &Event) {
+        match event {
+            Event::RunStarted { id, run } if self.command == Some(*id) => {
+                self.active = Some(ActiveRun { run: run.clone(), results: std::mem::take(&mut self.earlier) });
+            }
+            Event::ItemDone { id, result } if self.command == Some(*id) => {
+                if let Some(active) = &mut self.active {
+                    active.results.retain(|earlier| earlier.item.id != result.item.id);
+                    active.results.push(result.clone());
+                    active.results.sort_by_key(|result| result.index);
+                }
+            }
+            Event::RunEnded { id, status, .. } if self.command == Some(*id) => self.end(status.clone()),
+            Event::Failed { id, detail, .. } if self.command == Some(*id) => {
+                self.end(RunStatus::Failed { detail: detail.clone() });
+            }
+            _ => {}
+        }
+    }
+
+    /// Ends the run where it is.
+    pub fn end(&mut self, status: RunStatus) {
+        self.command = None;
+        if let Some(active) = &mut self.active {
+            active.run.status = status;
+        }
+    }
+}

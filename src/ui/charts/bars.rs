@@ -1,0 +1,58 @@
+//! Horizontal bars with intervals and n.
+
+use leptos::prelude::*;
+
+use super::axis::{self, Frame, place};
+use super::{estimate_in_words, legend};
+use crate::report::figure::{Axis, Bar};
+
+const ROW: f64 = 30.0;
+
+pub(super) fn view(bars: &[Bar], axis: &Axis, label: String) -> impl IntoView + use<> {
+    let mut groups: Vec<String> = Vec::new();
+    for bar in bars {
+        if !groups.contains(&bar.group) {
+            groups.push(bar.group.clone());
+        }
+    }
+    let frame = Frame { width: 560.0, height: bars.len() as f64 * ROW + 58.0, left: 148.0, top: 8.0, right: 66.0, bottom: 42.0 };
+    let (x0, x1) = (frame.left, frame.width - frame.right);
+    let mut last = "";
+    let rows = bars
+        .iter()
+        .enumerate()
+        .map(|(row, bar)| {
+            let y = frame.top + row as f64 * ROW;
+            let middle = y + ROW / 2.0;
+            let series = groups.iter().position(|group| *group == bar.group).unwrap_or(0) % 4;
+            let end = place(axis, bar.estimate.value, x0, x1);
+            let interval = bar.estimate.interval.map(|(low, high)| {
+                let (a, b) = (place(axis, low, x0, x1), place(axis, high, x0, x1));
+                view! {
+                    <line class="interval" x1=a x2=b y1=middle y2=middle />
+                    <line class="interval" x1=a x2=a y1=middle - 4.0 y2=middle + 4.0 />
+                    <line class="interval" x1=b x2=b y1=middle - 4.0 y2=middle + 4.0 />
+                }
+            });
+            let name = if bar.label == last { String::new() } else { bar.label.clone() };
+            last = &bar.label;
+            view! {
+                <g>
+                    <title>{format!("{} {}: {}", bar.label, bar.group, estimate_in_words(&bar.estimate, axis.percent))}</title>
+                    <text x=x0 - 8.0 y=middle + 4.0 text-anchor="end">{name}</text>
+                    <rect class=format!("series-{series}") x=x0 y=y + 5.0 width=(end - x0).max(0.0) height=ROW - 10.0 rx="2" />
+                    {interval}
+                    <text class="tick" x=x1 + 8.0 y=middle + 4.0>{format!("n = {}", bar.estimate.n)}</text>
+                </g>
+            }
+        })
+        .collect_view();
+    let named: Vec<String> = groups.iter().filter(|group| !group.is_empty()).cloned().collect();
+    view! {
+        <svg viewBox=format!("0 0 {} {}", frame.width, frame.height) role="img" aria-label=label>
+            {axis::bottom(axis, &frame)}
+            {rows}
+        </svg>
+        {legend(&named)}
+    }
+}

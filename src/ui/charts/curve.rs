@@ -1,0 +1,56 @@
+//! Lines with bands.
+
+use std::fmt::Write as _;
+
+use leptos::prelude::*;
+
+use super::axis::{self, Frame, place};
+use super::{estimate_in_words, legend};
+use crate::report::figure::{Axis, Line};
+
+pub(super) fn view(lines: &[Line], x: &Axis, y: &Axis, label: String) -> impl IntoView + use<> {
+    let frame = Frame { width: 560.0, height: 380.0, left: 56.0, top: 28.0, right: 16.0, bottom: 46.0 };
+    let (x0, x1) = (frame.left, frame.width - frame.right);
+    let (y0, y1) = (frame.top, frame.height - frame.bottom);
+    let path = |points: &[(f64, f64)]| {
+        let mut text = String::new();
+        for (index, &(px, py)) in points.iter().enumerate() {
+            let letter = if index == 0 { 'M' } else { 'L' };
+            // Writing into a String cannot fail.
+            let _ = write!(text, "{letter}{:.2} {:.2}", place(x, px, x0, x1), place(y, py, y1, y0));
+        }
+        text
+    };
+    let marks = lines
+        .iter()
+        .enumerate()
+        .map(|(index, line)| {
+            let series = index % 4;
+            let middle: Vec<_> = line.points.iter().map(|(at, estimate)| (*at, estimate.value)).collect();
+            let mut edge: Vec<_> = line.points.iter().filter_map(|(at, e)| e.interval.map(|(_, high)| (*at, high))).collect();
+            edge.extend(line.points.iter().rev().filter_map(|(at, e)| e.interval.map(|(low, _)| (*at, low))));
+            let band = (!edge.is_empty()).then(|| view! { <path class=format!("band series-{series}") d=format!("{}Z", path(&edge)) /> });
+            let dots = line
+                .points
+                .iter()
+                .map(|(at, estimate)| {
+                    view! {
+                        <circle class=format!("point series-{series}") cx=place(x, *at, x0, x1) cy=place(y, estimate.value, y1, y0) r="4">
+                            <title>{format!("{}: {}", line.label, estimate_in_words(estimate, y.percent))}</title>
+                        </circle>
+                    }
+                })
+                .collect_view();
+            view! { {band} <path class=format!("line series-{series}") d=path(&middle) /> {dots} }
+        })
+        .collect_view();
+    let names: Vec<String> = lines.iter().map(|line| line.label.clone()).collect();
+    view! {
+        <svg viewBox=format!("0 0 {} {}", frame.width, frame.height) role="img" aria-label=label>
+            {axis::bottom(x, &frame)}
+            {axis::left(y, &frame)}
+            {marks}
+        </svg>
+        {legend(&names)}
+    }
+}
