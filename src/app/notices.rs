@@ -22,7 +22,7 @@ const NOTHING_LOST: &str = "Everything finished so far is saved in this browser.
 const NOTHING_CHANGED: &str = "No stored data was changed.";
 
 /// Every kind, for tests and for the list of notices in the documentation.
-pub const ALL: [NoticeKind; 22] = [
+pub const ALL: [NoticeKind; 23] = [
     NoticeKind::NoAdapter,
     NoticeKind::DeviceLost,
     NoticeKind::SelfTestFailed,
@@ -44,6 +44,7 @@ pub const ALL: [NoticeKind; 22] = [
     NoticeKind::BadImport,
     NoticeKind::BadItems,
     NoticeKind::OtherTab,
+    NoticeKind::Cancelled,
     NoticeKind::Unexpected,
 ];
 
@@ -198,6 +199,13 @@ pub fn words(kind: NoticeKind) -> Words {
             "Go on there, or close it and reload this page.",
             NOTHING_LOST,
         ),
+        NoticeKind::Cancelled => make(
+            "cancelled",
+            "Stopped by you",
+            "You stopped this step.",
+            "Start it again whenever you like.",
+            NOTHING_LOST,
+        ),
         NoticeKind::Unexpected => make(
             "unexpected",
             "Something else failed",
@@ -229,7 +237,12 @@ pub struct Notices {
 
 impl Notices {
     /// Adds a notice; the same kind is shown once, with the newest detail.
+    ///
+    /// What a person stopped is no trouble and is not shown.
     pub fn add(&mut self, kind: NoticeKind, detail: String) {
+        if kind == NoticeKind::Cancelled {
+            return;
+        }
         self.list.retain(|notice| notice.kind != kind);
         self.next += 1;
         self.list.push(Notice { number: self.next, kind, detail });

@@ -1,3 +1,6 @@
 //! The page.
 
-fn main() {}
+fn main() {
+    likewise::platform::init_logging();
+    leptos::mount::mount_to_body(likewise::ui::App);
+}

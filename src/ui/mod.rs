@@ -1,1 +1,136 @@
 //! Leptos pages, components and charts.
+
+pub mod charts;
+pub mod components;
+pub mod device;
+pub mod pages;
+mod records;
+pub mod state;
+
+use leptos::prelude::*;
+use leptos_router::components::{A, Route, Router, Routes};
+use leptos_router::hooks::use_location;
+use leptos_router::path;
+use wasm_bindgen::JsCast;
+
+use components::notice_list::NoticeList;
+use pages::about_page::AboutPage;
+use pages::chat_page::ChatPage;
+use pages::home_page::HomePage;
+use pages::models_page::ModelsPage;
+use state::State;
+
+/// Address of the site's root with a slash at its end, from the page's `<base>`, made absolute so that it stays
+/// right when the route changes; and its path without the slash, for the router.
+fn site_root() -> (String, String) {
+    let document = document();
+    let root = document.base_uri().ok().flatten().unwrap_or_else(|| "/".to_owned());
+    let root = root.rfind('/').and_then(|end| root.get(..=end)).unwrap_or("/").to_owned();
+    if let Some(base) = document.query_selector("base").ok().flatten() {
+        // A refused attribute leaves the relative base, which is right until the first route change.
+        drop(base.set_attribute("href", &root));
+    }
+    let path = web_sys::Url::new(&root).map(|url| url.pathname()).unwrap_or_default();
+    (root, path.trim_end_matches('/').to_owned())
+}
+
+/// The whole page.
+#[component]
+pub fn App() -> impl IntoView {
+    let (root, path) = site_root();
+    let state = State::start(root);
+    provide_context(state);
+    view! {
+        <Router base=path>
+            <a class="skip-link" href="#main" on:click=|event| { event.prevent_default(); focus_heading(); }>"Skip to content"</a>
+            <Header />
+            <NoticeList />
+            <main id="main">
+                <FocusOnRoute />
+                <Routes fallback=|| view! { <Missing /> }>
+                    <Route path=path!("/") view=HomePage />
+                    <Route path=path!("/models") view=ModelsPage />
+                    <Route path=path!("/chat") view=ChatPage />
+                    <Route path=path!("/about") view=AboutPage />
+                </Routes>
+            </main>
+            <footer class="site-footer">
+                <p>"Likewise " {env!("CARGO_PKG_VERSION")} ". Everything you do here stays in this browser unless you export it yourself."</p>
+            </footer>
+        </Router>
+    }
+}
+
+#[component]
+fn Header() -> impl IntoView {
+    let links = [
+        ("/models", "Models"),
+        ("/chat", "Talk"),
+        ("/tasks", "Benchmarks"),
+        ("/judge", "Judge"),
+        ("/results", "Results"),
+        ("/data", "Data"),
+        ("/about", "About"),
+    ];
+    view! {
+        <header class="site-header">
+            <div class="site-header-inner">
+                <A href="/" exact=true attr:class="wordmark" attr:data-testid="nav-home">
+                    <svg viewBox="0 0 32 32" aria-hidden="true" fill="none" stroke-width="3.5" stroke-linecap="round">
+                        <path class="wave-model" d="M4 13c4-6 8-6 12 0s8 6 12 0" />
+                        <path class="wave-people" d="M4 22c4-6 8-6 12 0s8 6 12 0" />
+                    </svg>
+                    "Likewise"
+                </A>
+                <nav class="site-nav" aria-label="Pages">
+                    <ul>
+                        {links.into_iter().map(|(href, name)| view! {
+                            <li><A href=href attr:data-testid=format!("nav-{}", &href[1..])>{name}</A></li>
+                        }).collect_view()}
+                    </ul>
+                </nav>
+            </div>
+        </header>
+    }
+}
+
+fn focus_heading() {
+    if let Some(heading) = document().query_selector("main h1").ok().flatten()
+        && let Ok(heading) = heading.dyn_into::<web_sys::HtmlElement>()
+    {
+        // A heading that cannot take focus changes nothing.
+        drop(heading.focus());
+    }
+}
+
+/// Moves focus to the new page's heading after a route change, but not at the first paint.
+#[component]
+fn FocusOnRoute() -> impl IntoView {
+    let location = use_location();
+    Effect::new(move |earlier: Option<String>| {
+        let path = location.pathname.get();
+        if earlier.is_some_and(|earlier| earlier != path) {
+            request_animation_frame(focus_heading);
+        }
+        path
+    });
+}
+
+/// A page's heading; also its title.
+#[component]
+pub fn Heading(
+    /// What it says.
+    #[prop(into)]
+    text: String,
+) -> impl IntoView {
+    document().set_title(&format!("{text} · Likewise"));
+    view! { <h1 tabindex="-1">{text}</h1> }
+}
+
+#[component]
+fn Missing() -> impl IntoView {
+    view! {
+        <Heading text="There is no such page" />
+        <p><A href="/">"Go to the start"</A></p>
+    }
+}

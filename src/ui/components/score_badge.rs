@@ -1,0 +1,14 @@
+//! A verdict as word and color.
+
+use leptos::prelude::*;
+
+use crate::eval::score::Verdict;
+
+/// A verdict.
+#[component]
+pub fn ScoreBadge(
+    /// The verdict.
+    verdict: Verdict,
+) -> impl IntoView {
+    view! { <span class=format!("badge {}", verdict.label().replace(' ', "-"))>{verdict.label()}</span> }
+}

@@ -1,0 +1,41 @@
+//! Methods, versions, gaps, privacy.
+
+use leptos::prelude::*;
+
+use crate::ui::Heading;
+
+/// Methods, versions, gaps, privacy.
+#[component]
+pub fn AboutPage() -> impl IntoView {
+    view! {
+        <Heading text="About Likewise" />
+        <section>
+            <h2>"What it does"</h2>
+            <p>"A quantized language model runs in a worker of this page: on the graphics card through WebGPU where the browser offers one, otherwise on the processor. It answers benchmark items by the log-likelihood of given options or by generating text; people judge the same kind of material; both are stored as records and drawn as figures with intervals and counts."</p>
+        </section>
+        <section>
+            <h2>"How numbers are made"</h2>
+            <ul>
+                <li>"Log-probabilities are natural logarithms, over the whole vocabulary, before temperature and top-p."</li>
+                <li>"Shares carry 95 % Wilson score intervals and the number of items behind them."</li>
+                <li>"Abstentions, unreadable answers and errors are columns of their own and stay in the count."</li>
+                <li>"Similarity ratings are compared by Spearman's rank correlation over the pairs that both sides rated."</li>
+                <li>"After loading, a device is compared with stored values; one that fails is not used, one that could not be compared is called unverified."</li>
+            </ul>
+        </section>
+        <section>
+            <h2>"Known gaps"</h2>
+            <ul>
+                <li>"Only models of the Llama family, in F32, F16, Q8_0, Q4_0 and Q4_1."</li>
+                <li>"One study design so far (similarity of pairs), one language (English)."</li>
+                <li>"A model this small is often wrong and sometimes rude; nothing it says is advice."</li>
+                <li>"The same seed gives the same text on the same device; another device may differ in the last digits."</li>
+            </ul>
+        </section>
+        <section>
+            <h2>"Privacy"</h2>
+            <p>"No account, no cookies, no measuring of visitors. Models are fetched from this site or opened from your disk, unless you type another address yourself. What you judge and run is kept in this browser's storage; the data page shows it, exports it and erases it."</p>
+        </section>
+        <p>"Version " <span data-testid="version">{env!("CARGO_PKG_VERSION")}</span> ". Licence: Apache-2.0 or MIT, as you choose."</p>
+    }
+}

@@ -1,0 +1,220 @@
+//! Models: cards, one honest progress bar, the person's own file, and facts about what is loaded.
+
+use leptos::prelude::*;
+use leptos_router::components::A;
+use wasm_bindgen::JsCast;
+
+use super::home_page::DeviceLine;
+use crate::app::models::Loaded;
+use crate::app::{bytes_in_words, seconds_in_words};
+use crate::eval::engine::{Backend, SelfTest};
+use crate::formats::catalog::ModelCard;
+use crate::protocol::{LoadPhase, ModelOrigin};
+use crate::ui::Heading;
+use crate::ui::components::progress_bar::ProgressBar;
+use crate::ui::state::use_state;
+
+/// The bar of a load, or nothing.
+#[component]
+pub fn LoadProgress() -> impl IntoView {
+    let state = use_state();
+    let loading = move || state.models.get().loading;
+    let label = Signal::derive(move || loading().map_or_else(String::new, |it| format!("{}: {}", it.name, it.phase_in_words())));
+    let progress = Signal::derive(move || loading().map_or((0.0, 0.0), |it| (it.done_bytes as f64, it.total_bytes as f64)));
+    let words = Signal::derive(move || {
+        let Some(it) = loading() else { return String::new() };
+        let mut words = bytes_in_words(it.done_bytes);
+        if it.total_bytes > 0 {
+            words = format!("{words} of {}", bytes_in_words(it.total_bytes));
+        }
+        if it.phase == LoadPhase::Download && it.cached_bytes > 0 {
+            words = format!("{words}, {} were here already", bytes_in_words(it.cached_bytes));
+        }
+        if let Some(left) = it.seconds_left().filter(|_| it.phase != LoadPhase::SelfTest) {
+            words = format!("{words}, about {} left", seconds_in_words(left));
+        }
+        words
+    });
+    view! {
+        <Show when=move || loading().is_some()>
+            <section class="panel stack" data-testid="loading">
+                <ProgressBar label=label progress=progress words=words />
+                <button type="button" data-testid="load-cancel" on:click=move |_| state.cancel_load()>"Cancel"</button>
+            </section>
+        </Show>
+    }
+}
+
+/// Either its children, or what to do to have a model.
+#[component]
+pub fn NeedsModel(
+    /// What cannot be done without.
+    what: &'static str,
+) -> impl IntoView {
+    let state = use_state();
+    let default = move || {
+        state.catalog.get().and_then(|catalog| {
+            let wanted = catalog.default.clone();
+            catalog.models.into_iter().find(|card| card.id == wanted)
+        })
+    };
+    view! {
+        <Show when=move || state.models.get().loaded.is_none()>
+            <LoadProgress />
+            <Show when=move || state.models.get().loading.is_none()>
+                <section class="panel" data-testid="needs-model">
+                    <p>"No model is loaded, and " {what} " needs one."</p>
+                    <div class="row">
+                        {move || default().map(|card| {
+                            let label = format!("Load {} ({})", card.name, bytes_in_words(card.size_bytes));
+                            view! {
+                                <button type="button" class="primary" data-testid="load-default" on:click=move |_| {
+                                    state.load(ModelOrigin::Catalog { card: card.clone() }, None);
+                                }>{label}</button>
+                            }
+                        })}
+                        <A href="/models">"Choose another model"</A>
+                    </div>
+                </section>
+            </Show>
+        </Show>
+    }
+}
+
+fn self_test_in_words(verdict: &SelfTest) -> String {
+    match verdict {
+        SelfTest::Passed { max_kl } => format!("passed (largest divergence from the reference {max_kl:.1e} nats)"),
+        SelfTest::Failed { detail } => format!("failed: {detail}"),
+        SelfTest::Unverified { reason } => format!("unverified: {reason}"),
+    }
+}
+
+#[component]
+fn LoadedFacts(loaded: Loaded) -> impl IntoView {
+    let state = use_state();
+    let info = loaded.info;
+    let place = match info.backend {
+        Backend::Gpu => "Graphics card",
+        Backend::Cpu => "Processor",
+        Backend::Scripted => "Scripted demonstration",
+    };
+    view! {
+        <section class="panel" data-testid="loaded">
+            <h2>{info.model_name.clone()} " is ready"</h2>
+            <dl class="facts">
+                <dt>"Runs on"</dt><dd data-testid="loaded-backend">{place} ": " {info.adapter.clone()}</dd>
+                <dt>"Check of this device"</dt><dd data-testid="loaded-self-test">{self_test_in_words(&info.self_test)}</dd>
+                <dt>"Memory"</dt><dd>{bytes_in_words(loaded.memory_bytes)}</dd>
+                <dt>"File"</dt><dd>{bytes_in_words(info.size_bytes)} ", " {info.quantization.clone()} ", " {info.family.clone()}</dd>
+                <dt>"Reads at once"</dt><dd>{info.context_length} " tokens"</dd>
+                <dt>"SHA-256"</dt><dd class="mono">{info.weights_sha256.clone().unwrap_or_else(|| "not known".to_owned())}</dd>
+                <dt>"Next time"</dt><dd>{if loaded.cached { "from this browser's cache" } else { "from the network or your file again" }}</dd>
+            </dl>
+            <div class="row">
+                <A href="/chat" attr:class="button primary" attr:data-testid="go-chat">"Talk to it"</A>
+                <A href="/tasks" attr:class="button">"Run a benchmark"</A>
+                <button type="button" data-testid="unload" on:click=move |_| state.unload()>"Unload"</button>
+            </div>
+        </section>
+    }
+}
+
+#[component]
+fn Card(card: ModelCard) -> impl IntoView {
+    let state = use_state();
+    let busy = move || state.models.get().loading.is_some();
+    let id = card.id.clone();
+    let is_loaded = move || state.models.get().loaded.is_some_and(|loaded| loaded.info.model_id == id);
+    let wanted = card.clone();
+    view! {
+        <article class="panel" data-testid=format!("card-{}", card.id)>
+            <h3>{card.name.clone()}</h3>
+            <p>{card.description.clone()}</p>
+            <dl class="facts">
+                <dt>"Size"</dt><dd>{bytes_in_words(card.size_bytes)}</dd>
+                <dt>"Quantization"</dt><dd>{card.quantization.clone()}</dd>
+                <dt>"Licence"</dt><dd>{card.licence.clone()}</dd>
+                <dt>"From"</dt><dd>{card.source.clone()}</dd>
+            </dl>
+            <button
+                type="button"
+                class="primary"
+                data-testid=format!("load-{}", card.id)
+                disabled=busy
+                on:click=move |_| state.load(ModelOrigin::Catalog { card: wanted.clone() }, None)
+            >
+                {move || if is_loaded() { "Load again" } else { "Load" }}
+            </button>
+        </article>
+    }
+}
+
+#[component]
+fn OwnFile() -> impl IntoView {
+    let state = use_state();
+    let over = RwSignal::new(false);
+    let first = |files: Option<web_sys::FileList>| files.and_then(|files| files.get(0));
+    view! {
+        <section
+            class="drop-zone"
+            class:over=move || over.get()
+            data-testid="drop-zone"
+            on:dragover=move |event| { event.prevent_default(); over.set(true); }
+            on:dragleave=move |_| over.set(false)
+            on:drop=move |event| {
+                event.prevent_default();
+                over.set(false);
+                if let Some(file) = first(event.data_transfer().and_then(|data| data.files())) {
+                    state.load_file(file);
+                }
+            }
+        >
+            <h2>"Your own model"</h2>
+            <p>"Drop a GGUF file of the Llama family here, or choose one. It is read where it lies and goes nowhere."</p>
+            <div class="field">
+                <label for="own-file">"GGUF file"</label>
+                <input type="file" id="own-file" data-testid="own-file" accept=".gguf" on:change=move |event| {
+                    if let Some(input) = event.target().and_then(|target| target.dyn_into::<web_sys::HtmlInputElement>().ok()) {
+                        if let Some(file) = first(input.files()) {
+                            state.load_file(file);
+                        }
+                        // The same file can be chosen again.
+                        input.set_value("");
+                    }
+                } />
+            </div>
+        </section>
+    }
+}
+
+/// Models.
+#[component]
+pub fn ModelsPage() -> impl IntoView {
+    let state = use_state();
+    let has_gpu = move || state.device.get().class() == "gpu";
+    view! {
+        <Heading text="Models" />
+        <DeviceLine />
+        <LoadProgress />
+        {move || state.models.get().loaded.map(|loaded| view! { <LoadedFacts loaded=loaded /> })}
+        <Show when=has_gpu>
+            <div class="field">
+                <label for="backend">"Run models on"</label>
+                <select id="backend" data-testid="backend"
+                    prop:value=move || if state.backend.get() == Backend::Cpu { "cpu" } else { "gpu" }
+                    on:change=move |event| state.choose_backend(if event_target_value(&event) == "cpu" { Backend::Cpu } else { Backend::Gpu })>
+                    <option value="gpu">"the graphics card"</option>
+                    <option value="cpu">"the processor (slower; drops a loaded model)"</option>
+                </select>
+            </div>
+        </Show>
+        <section class="stack">
+            <h2>"From this site"</h2>
+            {move || match state.catalog.get() {
+                Some(catalog) => catalog.models.into_iter().map(|card| view! { <Card card=card /> }).collect_view().into_any(),
+                None => view! { <p role="status">"Reading the catalog…"</p> }.into_any(),
+            }}
+        </section>
+        <OwnFile />
+    }
+}

@@ -1,0 +1,470 @@
+//! The one place where signals, the worker and the store meet. Pages call its methods; nothing else sends a
+//! command or writes a record, and a record is stored before what it says is shown.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use wasm_bindgen::{JsCast, JsValue};
+
+use super::device::{self, Device};
+use super::records::Records;
+use crate::app::chat::Chat;
+use crate::app::models::Models;
+use crate::app::notices::Notices;
+use crate::app::runs::Runs;
+use crate::app::{Slice, slice_of};
+use crate::eval::engine::{Backend, Sampling};
+use crate::eval::run::{ItemResult, Run, RunStatus, Settings};
+use crate::formats::catalog::Catalog;
+use crate::platform;
+use crate::protocol::{Command, CommandId, Event, ModelOrigin, NoticeKind};
+use crate::store::{Collection, Record, Store, StoreError};
+use crate::worker::client::WorkerClient;
+
+/// Most bytes a model may take on the graphics device.
+const GPU_BUDGET_BYTES: u64 = 2 << 30;
+/// Most bytes a model may take in the processor worker's heap, which ends at 4 GiB.
+const CPU_BUDGET_BYTES: u64 = 3 << 29;
+/// Alternatives shown for each token of a chat.
+const N_TOP: u8 = 5;
+
+/// A load that can be asked for again.
+type LastLoad = (ModelOrigin, Option<web_sys::File>);
+
+/// What the page knows and does; a handle that can be copied freely.
+#[derive(Clone, Copy)]
+pub struct State {
+    /// What this device can do.
+    pub device: RwSignal<Device>,
+    /// What models are to run on; a person may choose the processor.
+    pub backend: RwSignal<Backend>,
+    /// The catalog, once fetched.
+    pub catalog: RwSignal<Option<Catalog>>,
+    /// Models.
+    pub models: RwSignal<Models>,
+    /// The conversation.
+    pub chat: RwSignal<Chat>,
+    /// Runs.
+    pub runs: RwSignal<Runs>,
+    /// Notices.
+    pub notices: RwSignal<Notices>,
+    /// Changes whenever the cache of models may have changed.
+    pub cache_version: RwSignal<u32>,
+    /// Changes whenever records were written or removed.
+    pub records_version: RwSignal<u32>,
+    site_root: StoredValue<String>,
+    client: StoredValue<Option<(Backend, WorkerClient)>, LocalStorage>,
+    records: StoredValue<Option<Rc<Records>>, LocalStorage>,
+    queue: StoredValue<Rc<Queue>, LocalStorage>,
+    last_load: StoredValue<Option<LastLoad>, LocalStorage>,
+}
+
+#[derive(Default)]
+struct Queue {
+    events: RefCell<VecDeque<Event>>,
+    pumping: Cell<bool>,
+}
+
+/// Kind of notice for a storage error.
+fn notice_of(error: &StoreError) -> NoticeKind {
+    match error {
+        StoreError::Quota => NoticeKind::StorageFull,
+        StoreError::Unavailable { .. } => NoticeKind::StorageUnavailable,
+        StoreError::Blocked => NoticeKind::OtherTab,
+        StoreError::Corrupt { .. } | StoreError::Backend { .. } => NoticeKind::SaveFailed,
+    }
+}
+
+/// A value as a record.
+///
+/// # Errors
+/// What the serializer says; our own types have nothing it refuses.
+pub fn record<T: Serialize>(collection: Collection, id: &str, parent: &str, value: &T) -> Result<Record, StoreError> {
+    let json = serde_json::to_string(value)
+        .map_err(|error| StoreError::Corrupt { id: id.to_owned(), detail: error.to_string() })?;
+    Ok(Record { collection, id: id.to_owned(), parent: parent.to_owned(), json })
+}
+
+/// Id of an item's result in a run.
+fn result_id(result: &ItemResult) -> String {
+    format!("{}/{}", result.run_id, result.item.id)
+}
+
+impl State {
+    /// Makes the state and begins to look at device, catalog and storage. `site_root` is the address of the
+    /// site's root with a slash at its end.
+    pub fn start(site_root: String) -> Self {
+        let state = Self {
+            device: RwSignal::new(Device::Unknown),
+            backend: RwSignal::new(Backend::Gpu),
+            catalog: RwSignal::new(None),
+            models: RwSignal::default(),
+            chat: RwSignal::default(),
+            runs: RwSignal::default(),
+            notices: RwSignal::default(),
+            cache_version: RwSignal::new(0),
+            records_version: RwSignal::new(0),
+            site_root: StoredValue::new(site_root),
+            client: StoredValue::new_local(None),
+            records: StoredValue::new_local(None),
+            queue: StoredValue::new_local(Rc::default()),
+            last_load: StoredValue::new_local(None),
+        };
+        spawn_local(async move {
+            let found = device::probe().await;
+            if !matches!(found, Device::Gpu { .. }) {
+                state.backend.set(Backend::Cpu);
+            }
+            state.device.set(found);
+        });
+        spawn_local(async move {
+            match state.fetch_text("models/catalog.json").await {
+                Ok(text) => match serde_json::from_str(&text) {
+                    Ok(catalog) => state.catalog.set(Some(catalog)),
+                    Err(error) => state.notify(NoticeKind::Unexpected, error.to_string()),
+                },
+                Err(detail) => state.notify(NoticeKind::Network, detail),
+            }
+        });
+        spawn_local(async move {
+            let (records, problem) = Records::open().await;
+            state.records.set_value(Some(Rc::new(records)));
+            state.records_version.update(|version| *version += 1);
+            if let Some(error) = problem {
+                state.notify(NoticeKind::StorageUnavailable, error.to_string());
+            }
+        });
+        state
+    }
+
+    /// Address of the site's root.
+    pub fn site_root(self) -> String {
+        self.site_root.get_value()
+    }
+
+    /// Adds a notice.
+    pub fn notify(self, kind: NoticeKind, detail: String) {
+        self.notices.update(|notices| notices.add(kind, detail));
+    }
+
+    /// Fetches a text of this site; the path is relative to its root.
+    ///
+    /// # Errors
+    /// What the network said.
+    pub async fn fetch_text(self, path: &str) -> Result<String, String> {
+        let url = format!("{}{path}", self.site_root());
+        let response = gloo::net::http::Request::get(&url).send().await.map_err(|error| error.to_string())?;
+        if !response.ok() {
+            return Err(format!("{path}: status {}", response.status()));
+        }
+        response.text().await.map_err(|error| error.to_string())
+    }
+
+    // Worker.
+
+    fn with_client<T>(self, act: impl FnOnce(&WorkerClient) -> T) -> Option<T> {
+        let wanted = self.backend.get_untracked();
+        let running = self.client.with_value(|client| client.as_ref().map(|(backend, _)| *backend));
+        if running != Some(wanted) {
+            self.stop_worker();
+            let loader = if wanted == Backend::Gpu { "worker_loader.js" } else { "cpu_worker_loader.js" };
+            // The version makes a cached loader of an older site a different address.
+            let url = format!("{}{loader}?v={}", self.site_root(), env!("CARGO_PKG_VERSION"));
+            match WorkerClient::spawn(&url, move |event| self.receive(event)) {
+                Ok(client) => self.client.set_value(Some((wanted, client))),
+                Err(error) => {
+                    self.notify(NoticeKind::WorkerStopped, words_of(&error));
+                    return None;
+                }
+            }
+        }
+        self.client.with_value(|client| client.as_ref().map(|(_, client)| act(client)))
+    }
+
+    fn send(self, make: impl FnOnce(CommandId) -> Command, file: Option<&web_sys::File>) -> Option<CommandId> {
+        self.with_client(|client| {
+            let id = client.next_id();
+            client.send(&make(id), file);
+            id
+        })
+    }
+
+    /// Ends the worker and everything it was doing.
+    pub fn stop_worker(self) {
+        // Dropping the client inside its own event handler would free a closure that is running: wait a turn.
+        let old = self.client.try_update_value(Option::take).flatten();
+        spawn_local(async move {
+            platform::breathe().await;
+            drop(old);
+        });
+        self.models.update(Models::worker_stopped);
+        self.chat.update(Chat::stop);
+        if self.runs.with_untracked(|runs| runs.command().is_some()) {
+            self.runs.update(|runs| runs.end(RunStatus::Failed { detail: "the worker stopped".to_owned() }));
+        }
+    }
+
+    fn receive(self, event: Event) {
+        let queue = self.queue.get_value();
+        queue.events.borrow_mut().push_back(event);
+        if queue.pumping.replace(true) {
+            return;
+        }
+        spawn_local(async move {
+            loop {
+                let next = queue.events.borrow_mut().pop_front();
+                let Some(event) = next else { break };
+                self.take(event).await;
+            }
+            queue.pumping.set(false);
+        });
+    }
+
+    /// Stores what an event says, then shows it.
+    async fn take(self, event: Event) {
+        let slice = self.models.with_untracked(|models| {
+            self.chat.with_untracked(|chat| self.runs.with_untracked(|runs| slice_of(&event, models, chat, runs)))
+        });
+        let saved = match &event {
+            Event::RunStarted { run, .. } => self.save(&[record(Collection::Runs, &run.id, "", run)]).await,
+            Event::ItemDone { result, .. } => {
+                self.save(&[record(Collection::ItemResults, &result_id(result), &result.run_id, result)]).await
+            }
+            Event::RunEnded { run_id, status, .. } => self.save_end(run_id, status.clone()).await,
+            _ => true,
+        };
+        match slice {
+            Slice::Models => self.models.update(|models| models.apply(&event, platform::now_millis())),
+            Slice::Chat => self.chat.update(|chat| chat.apply(&event)),
+            Slice::Runs if saved => self.runs.update(|runs| runs.apply(&event)),
+            Slice::Runs => self.cancel_run(),
+            Slice::Worker => {}
+        }
+        match event {
+            Event::ModelReady { .. } => self.cache_version.update(|version| *version += 1),
+            Event::Failed { id, notice, detail } => self.failed(id, notice, detail, slice),
+            _ => {}
+        }
+    }
+
+    fn failed(self, id: CommandId, notice: NoticeKind, detail: String, slice: Slice) {
+        self.cache_version.update(|version| *version += 1);
+        let fall_back = matches!(notice, NoticeKind::NoAdapter | NoticeKind::SelfTestFailed)
+            && slice == Slice::Models
+            && self.backend.get_untracked() == Backend::Gpu;
+        self.notify(notice, detail);
+        if fall_back {
+            self.backend.set(Backend::Cpu);
+            if let Some((origin, file)) = self.last_load.get_value() {
+                self.load(origin, file);
+            }
+        } else if matches!(notice, NoticeKind::WorkerStopped | NoticeKind::VersionMismatch) && id == 0 {
+            self.stop_worker();
+        } else if notice == NoticeKind::DeviceLost {
+            self.stop_worker();
+        }
+    }
+
+    // Models.
+
+    /// Loads a model; `file` is the person's own.
+    pub fn load(self, origin: ModelOrigin, file: Option<web_sys::File>) {
+        let (model_id, name) = match &origin {
+            ModelOrigin::Catalog { card } => (card.id.clone(), card.name.clone()),
+            ModelOrigin::File { name, .. } => (format!("file:{name}"), name.clone()),
+            ModelOrigin::Url { url } => (url.clone(), url.clone()),
+        };
+        let budget_bytes =
+            if self.backend.get_untracked() == Backend::Gpu { GPU_BUDGET_BYTES } else { CPU_BUDGET_BYTES };
+        self.last_load.set_value(Some((origin.clone(), file.clone())));
+        let site_root = self.site_root();
+        let id = self.send(|id| Command::Load { id, origin, site_root, budget_bytes }, file.as_ref());
+        if let Some(id) = id {
+            self.models.update(|models| models.start(id, model_id, name));
+        }
+    }
+
+    /// Opens a file that a person picked or dropped.
+    pub fn load_file(self, file: web_sys::File) {
+        let origin = ModelOrigin::File { name: file.name(), size_bytes: file.size() as u64 };
+        self.load(origin, Some(file));
+    }
+
+    /// Chooses what models run on; a loaded model is dropped.
+    pub fn choose_backend(self, backend: Backend) {
+        if self.backend.get_untracked() != backend {
+            self.stop_worker();
+            self.backend.set(backend);
+        }
+    }
+
+    /// Asks the worker to stop a command.
+    fn cancel(self, command: Option<CommandId>) {
+        if let Some(id) = command {
+            self.with_client(|client| client.send(&Command::Cancel { id }, None));
+        }
+    }
+
+    /// Stops loading.
+    pub fn cancel_load(self) {
+        self.cancel(self.models.with_untracked(Models::command));
+    }
+
+    /// Drops the model.
+    pub fn unload(self) {
+        self.send(|id| Command::Unload { id }, None);
+    }
+
+    // Chat.
+
+    /// Asks the model.
+    pub fn ask(self, text: String, sampling: Sampling, seed: u64, limit: u32) {
+        let mut messages = self.chat.with_untracked(Chat::messages);
+        messages.push(crate::eval::engine::Message { role: crate::eval::engine::Role::User, content: text.clone() });
+        let id = self.send(|id| Command::Chat { id, messages, sampling, seed, limit, n_top: N_TOP }, None);
+        if let Some(id) = id {
+            self.chat.update(|chat| chat.ask(id, text));
+        }
+    }
+
+    /// Stops the answer.
+    pub fn stop_chat(self) {
+        self.cancel(self.chat.with_untracked(|chat| chat.command));
+    }
+
+    // Runs.
+
+    /// Runs a task. `resume` is an earlier run of it with the results it has.
+    pub fn run(self, task_id: String, settings: Settings, items_jsonl: String, resume: Option<(Run, Vec<ItemResult>)>) {
+        let (run_id, earlier) = match resume {
+            Some((run, results)) => (run.id, results),
+            None => (platform::random_id(), Vec::new()),
+        };
+        let done = earlier.iter().map(|result| result.item.id.clone()).collect();
+        let id = self.send(|id| Command::Run { id, run_id, task_id, settings, items_jsonl, done }, None);
+        if let Some(id) = id {
+            self.runs.update(|runs| runs.start(id, earlier));
+        }
+    }
+
+    /// Stops a run; it can be resumed.
+    pub fn cancel_run(self) {
+        self.cancel(self.runs.with_untracked(Runs::command));
+    }
+
+    async fn save_end(self, run_id: &str, status: RunStatus) -> bool {
+        let Some(mut run) = self.get::<Run>(Collection::Runs, run_id).await else { return false };
+        run.status = status;
+        run.finished_at = Some(platform::unix_millis());
+        self.save(&[record(Collection::Runs, run_id, "", &run)]).await
+    }
+
+    // Records.
+
+    /// The store, once it is open.
+    async fn store(self) -> Rc<Records> {
+        loop {
+            if let Some(records) = self.records.get_value() {
+                return records;
+            }
+            platform::breathe().await;
+        }
+    }
+
+    /// Writes records in one transaction; `false` after telling the person that it failed.
+    pub async fn save(self, records: &[Result<Record, StoreError>]) -> bool {
+        let outcome = match records.iter().cloned().collect::<Result<Vec<_>, _>>() {
+            Ok(records) => self.store().await.append(&records).await,
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Ok(()) => {
+                self.records_version.update(|version| *version += 1);
+                true
+            }
+            Err(error) => {
+                self.notify(notice_of(&error), error.to_string());
+                false
+            }
+        }
+    }
+
+    /// Every record of a collection, older ones of an id included.
+    pub async fn list_records(self, collection: Collection, parent: Option<&str>) -> Vec<Record> {
+        match self.store().await.list(collection, parent).await {
+            Ok(records) => records,
+            Err(error) => {
+                self.notify(notice_of(&error), error.to_string());
+                Vec::new()
+            }
+        }
+    }
+
+    /// The newest value of every id of a collection, in the order in which the ids were first written. A record that
+    /// cannot be read is left out and reported.
+    pub async fn list<T: DeserializeOwned>(self, collection: Collection, parent: Option<&str>) -> Vec<T> {
+        let mut newest: Vec<Record> = Vec::new();
+        let mut place = std::collections::BTreeMap::new();
+        for record in self.list_records(collection, parent).await {
+            let at = *place.entry(record.id.clone()).or_insert(newest.len());
+            match newest.get_mut(at) {
+                Some(earlier) => *earlier = record,
+                None => newest.push(record),
+            }
+        }
+        newest.iter().filter_map(|record| self.read(record)).collect()
+    }
+
+    /// The newest value of an id.
+    pub async fn get<T: DeserializeOwned>(self, collection: Collection, id: &str) -> Option<T> {
+        match self.store().await.get(collection, id).await {
+            Ok(record) => record.and_then(|record| self.read(&record)),
+            Err(error) => {
+                self.notify(notice_of(&error), error.to_string());
+                None
+            }
+        }
+    }
+
+    fn read<T: DeserializeOwned>(self, record: &Record) -> Option<T> {
+        match serde_json::from_str(&record.json) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.notify(NoticeKind::Unexpected, format!("record {}: {error}", record.id));
+                None
+            }
+        }
+    }
+
+    /// Removes every record.
+    pub async fn erase_records(self) -> bool {
+        let store = self.store().await;
+        for collection in Collection::ALL {
+            if let Err(error) = store.remove_all(collection).await {
+                self.notify(notice_of(&error), error.to_string());
+                return false;
+            }
+        }
+        self.runs.set(Runs::default());
+        self.chat.set(Chat::default());
+        self.records_version.update(|version| *version += 1);
+        true
+    }
+}
+
+/// A JavaScript error's own words.
+pub(crate) fn words_of(error: &JsValue) -> String {
+    error
+        .dyn_ref::<js_sys::Error>()
+        .map_or_else(|| format!("{error:?}"), |error| String::from(error.message()))
+}
+
+/// The state, from the context that the app provides.
+pub fn use_state() -> State {
+    expect_context::<State>()
+}
