@@ -1,7 +1,7 @@
 //! Page side: spawns a module worker, holds commands back until it is ready, and hands its events on.
 //!
-//! A message is an object `{ message: string, file?: File }`; `message` is the JSON text of a
-//! [`Command`] (down) or an [`Event`] (up), so that 64-bit seeds survive JavaScript.
+//! Down goes an object `{ message: string, file?: File }` whose `message` is the JSON text of a [`Command`]; up
+//! comes the JSON text of an [`Event`]. As text, 64-bit seeds survive JavaScript.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -32,7 +32,7 @@ impl Shared {
     }
 
     fn take(&self, message: &JsValue) {
-        let text = js_sys::Reflect::get(message, &"message".into()).ok().and_then(|value| value.as_string());
+        let text = message.as_string();
         let event = match text.as_deref().map(serde_json::from_str::<Event>) {
             Some(Ok(event)) => event,
             Some(Err(error)) => return self.failed(NoticeKind::VersionMismatch, error.to_string()),
