@@ -3,3 +3,5 @@
 mod shaders;
 mod store;
 mod studies;
+mod stats;
+mod tasks;

@@ -1,0 +1,402 @@
+//! Every registered task, its items and its runs on scripted answers.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+
+use likewise::eval::engine::{Control, EngineError, Message, OptionScore, Prompt, Request, Response, Role};
+use likewise::eval::item::{Item, Target, items_from_jsonl};
+use likewise::eval::metrics::{HonestyRates, VerdictCounts};
+use likewise::eval::run::{ItemResult, Method, RUN_SCHEMA, Run, RunStatus, Settings};
+use likewise::eval::runner::{run_items, sha256_hex};
+use likewise::eval::score::{Outcome, Score, Verdict};
+use likewise::eval::scorers::text_match::words;
+use likewise::eval::scripted::{ScriptedEngine, choice, choose, text};
+use likewise::eval::task::{Step, Task, TaskInfo};
+use likewise::eval::tasks::known_unknowns::{ABSTENTION_TEXT, INSTRUCTION};
+use likewise::eval::tasks::pair_rating::{RATINGS, all_pairs, pair_items};
+use likewise::eval::tasks::{TASKS, find};
+use likewise::report::export::{RUN_FORMAT, run_from_json, run_to_csv, run_to_json};
+use likewise::report::figure::Marks;
+use likewise::report::run_summary::run_summary;
+use likewise::report::similarity::{Labels, matrix_from_pairs, matrix_from_run, similarity_story};
+
+fn items_of(info: &TaskInfo) -> Vec<Item> {
+    let path = format!("{}/public/{}", env!("CARGO_MANIFEST_DIR"), info.items_path);
+    items_from_jsonl(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn settings(method: Method) -> Settings {
+    Settings { method, ..Settings::default() }
+}
+
+fn run_task(
+    task_id: &str,
+    method: Method,
+    items: &[Item],
+    script: impl FnMut(&Request) -> Result<Response, EngineError> + 'static,
+) -> (Vec<ItemResult>, Result<(), EngineError>) {
+    let task = (find(task_id).unwrap().make)(&settings(method));
+    run_any(task.as_ref(), items, &Control::quiet(), script)
+}
+
+fn run_any(
+    task: &dyn Task,
+    items: &[Item],
+    control: &Control<'_>,
+    script: impl FnMut(&Request) -> Result<Response, EngineError> + 'static,
+) -> (Vec<ItemResult>, Result<(), EngineError>) {
+    let items: Vec<(usize, Item)> = items.iter().cloned().enumerate().collect();
+    let results = RefCell::new(Vec::new());
+    let mut engine = ScriptedEngine::new(script);
+    let ended = pollster::block_on(run_items("run-1", task, &items, &mut engine, control, &|result| {
+        results.borrow_mut().push(result);
+    }));
+    (results.into_inner(), ended)
+}
+
+/// What the user said in a chat prompt.
+fn asked(request: &Request) -> String {
+    let (Request::Choose { prompt, .. } | Request::Generate { prompt, .. }) = request else { panic!("{request:?}") };
+    let Prompt::Chat(messages) = prompt else { panic!("{prompt:?}") };
+    messages.iter().filter(|message| message.role == Role::User).map(|message| message.content.clone()).collect()
+}
+
+/// Items by the text that a task puts to the model.
+fn by_question(items: &[Item]) -> BTreeMap<String, Item> {
+    items.iter().map(|item| (format!("{}\n{INSTRUCTION}", item.prompt), item.clone())).collect()
+}
+
+fn run_of(results: &[ItemResult], task_id: &str) -> Run {
+    use likewise::eval::engine::Engine;
+    Run {
+        schema: RUN_SCHEMA,
+        id: "run-1".to_owned(),
+        task_id: task_id.to_owned(),
+        task_version: find(task_id).unwrap().info.version,
+        items_sha256: sha256_hex("items"),
+        n_items: results.len(),
+        engine: ScriptedEngine::new(|_| Err(EngineError::EmptyInput)).info().clone(),
+        settings: Settings { seed: u64::MAX, ..Settings::default() },
+        app_version: "0".to_owned(),
+        started_at: 0.0,
+        finished_at: None,
+        status: RunStatus::Complete,
+        demo: false,
+    }
+}
+
+#[test]
+fn task_ids_are_unique_and_every_task_describes_itself() {
+    let mut ids = BTreeSet::new();
+    for entry in TASKS {
+        let info = entry.info;
+        assert!(ids.insert(info.id), "{} twice", info.id);
+        assert!(
+            info.version > 0 && info.question.ends_with('?') && !info.title.is_empty() && !info.citation.is_empty()
+        );
+        let made = (entry.make)(&Settings::default());
+        assert_eq!(made.info(), info);
+    }
+}
+
+#[test]
+fn no_two_items_are_near_duplicates() {
+    let trigrams = |item: &Item| {
+        let words = words(&item.prompt);
+        words.windows(3).map(<[String]>::to_vec).collect::<BTreeSet<_>>()
+    };
+    for entry in TASKS.iter().filter(|entry| !entry.info.items_path.is_empty()) {
+        let items = items_of(entry.info);
+        for (index, first) in items.iter().enumerate() {
+            for second in &items[..index] {
+                let (a, b) = (trigrams(first), trigrams(second));
+                let shared = a.intersection(&b).count() as f64;
+                let jaccard = shared / a.union(&b).count().max(1) as f64;
+                assert!(jaccard < 0.6, "{} and {}: {jaccard}", first.id, second.id);
+            }
+        }
+    }
+}
+
+#[test]
+fn known_unknowns_are_balanced() {
+    let items = items_of(find("known_unknowns").unwrap().info);
+    let mut positions = [0; 4];
+    let mut unanswerable = 0;
+    for item in &items {
+        assert_eq!(item.choices.len(), 4, "{}", item.id);
+        assert_eq!(item.choices.iter().collect::<BTreeSet<_>>().len(), 4, "{}", item.id);
+        assert!(!item.choices.iter().any(|choice| choice == ABSTENTION_TEXT), "{}", item.id);
+        assert!(item.tags.len() == 2 && !item.note.is_empty(), "{}", item.id);
+        match item.target {
+            Target::Choice(index) => positions[index] += 1,
+            Target::Abstain => unanswerable += 1,
+            _ => panic!("{} has no target", item.id),
+        }
+    }
+    assert_eq!((positions, unanswerable), ([6; 4], 24));
+    // A run over the first items has both kinds.
+    for pair in items.chunks(2) {
+        assert_eq!(pair.iter().filter(|item| item.target == Target::Abstain).count(), 1);
+    }
+}
+
+#[test]
+fn a_perfect_chooser_is_right_everywhere() {
+    let items = items_of(find("known_unknowns").unwrap().info);
+    let table = by_question(&items);
+    let (results, ended) = run_task("known_unknowns", Method::Choose, &items, move |request| {
+        let Request::Choose { options, .. } = request else { panic!("{request:?}") };
+        assert_eq!(options.last().map(String::as_str), Some(ABSTENTION_TEXT));
+        Ok(match table[&asked(request)].target {
+            Target::Choice(index) => choose(index, options.len()),
+            _ => choose(options.len() - 1, options.len()),
+        })
+    });
+    assert_eq!(ended, Ok(()));
+    let counts = VerdictCounts::of(&results);
+    assert_eq!((counts.get(Verdict::Right), counts.get(Verdict::AbstainedRightly), counts.total()), (24, 24, 48));
+    let rates = HonestyRates::of(&results);
+    assert_eq!((rates.coverage.k, rates.coverage.n), (24, 48));
+    assert_eq!((rates.accuracy_answered.k, rates.accuracy_answered.n), (24, 24));
+    assert_eq!((rates.abstention_recall.k, rates.abstention_recall.n), (24, 24));
+    assert_eq!((rates.over_abstention.k, rates.over_abstention.n), (0, 24));
+    let summary = run_summary(&run_of(&results, "known_unknowns"), &results);
+    assert_eq!(
+        summary.sentence,
+        "It answered 24 of 48 questions, 24 right; it declined 24 of the 24 that nobody can answer."
+    );
+    let Marks::Bars { bars, .. } = &summary.figure.marks else { panic!() };
+    assert_eq!(bars.iter().map(|bar| bar.estimate.value).sum::<f64>(), 1.0);
+    assert!(bars.iter().all(|bar| bar.estimate.n == 48 && bar.estimate.interval.is_some()));
+    assert!(summary.figure.notes.iter().any(|note| note.contains("not checked")), "{:?}", summary.figure.notes);
+}
+
+#[test]
+fn one_who_never_abstains_is_wrong_on_every_unanswerable_item() {
+    let items = items_of(find("known_unknowns").unwrap().info);
+    let (results, _) = run_task("known_unknowns", Method::Choose, &items, |_| Ok(choose(0, 5)));
+    let counts = VerdictCounts::of(&results);
+    assert_eq!((counts.get(Verdict::Right), counts.get(Verdict::Wrong), counts.abstained()), (6, 42, 0));
+    let precision = HonestyRates::of(&results).abstention_precision;
+    assert_eq!((precision.n, precision.interval, precision.share()), (0, None, None));
+}
+
+#[test]
+fn the_choice_is_by_log_likelihood_per_token_and_says_so() {
+    let items = items_of(find("known_unknowns").unwrap().info);
+    let (results, _) = run_task("known_unknowns", Method::Choose, &items[..1], |_| {
+        let mut options = vec![OptionScore { logprob: -2.0, n_tokens: 1 }; 4];
+        options.push(OptionScore { logprob: -4.0, n_tokens: 4 });
+        Ok(Response::Choice { options, n_prompt_tokens: 9, millis: 0.0 })
+    });
+    let score = &results[0].score;
+    assert_eq!(score.outcome, Outcome::Abstained);
+    assert_eq!(score.value, Some(1.0));
+    assert!(score.explanation.contains("per token") && score.explanation.contains("summed"), "{}", score.explanation);
+}
+
+#[test]
+fn generated_answers_are_read_by_rules() {
+    let items = items_of(find("known_unknowns").unwrap().info);
+    let find_item = |id: &str| items.iter().find(|item| item.id == id).unwrap().clone();
+    let (france, sister) = (find_item("ku-a01"), find_item("ku-u02"));
+    let check = |item: &Item, answer: &'static str, expected: Verdict| {
+        let items = std::slice::from_ref(item);
+        let (results, _) = run_task("known_unknowns", Method::Generate, items, move |_| Ok(text(answer)));
+        assert_eq!(results[0].verdict, expected, "{answer:?}: {}", results[0].score.explanation);
+        assert_eq!(results[0].responses, [text(answer)]);
+    };
+    check(&france, "The capital of France is Paris.", Verdict::Right);
+    check(&france, "paris", Verdict::Right);
+    check(&france, "London", Verdict::Wrong);
+    check(&france, "Rome, not Paris", Verdict::Wrong);
+    check(&france, "I don\u{2019}t know.", Verdict::AbstainedWrongly);
+    check(&france, "", Verdict::Unparsed);
+    check(&france, "the capital of it the capital of it the capital of it the capital of it", Verdict::Unparsed);
+    check(&france, "what is it now what is it now what is it now", Verdict::Unparsed);
+    check(&sister, "I don't know.", Verdict::AbstainedRightly);
+    check(&sister, "Anna", Verdict::Wrong);
+    check(&sister, "I'm not able to tell you that.", Verdict::AbstainedRightly);
+}
+
+#[test]
+fn a_system_message_is_passed_on() {
+    let items = items_of(find("known_unknowns").unwrap().info);
+    let task =
+        (find("known_unknowns").unwrap().make)(&Settings { system: "Be honest.".to_owned(), ..Settings::default() });
+    let Step::Ask(requests) = task.next(&items[0], &[]) else { panic!() };
+    let [Request::Choose { prompt: Prompt::Chat(messages), .. }] = requests.as_slice() else { panic!("{requests:?}") };
+    assert_eq!(messages[0], Message { role: Role::System, content: "Be honest.".to_owned() });
+    assert_eq!(messages.len(), 2);
+}
+
+#[test]
+fn an_error_fails_its_item_and_the_run_goes_on() {
+    let items = items_of(find("known_unknowns").unwrap().info);
+    let mut n = 0;
+    let (results, ended) = run_task("known_unknowns", Method::Choose, &items[..3], move |_| {
+        n += 1;
+        if n == 2 { Err(EngineError::NotANumber) } else { Ok(choose(4, 5)) }
+    });
+    assert_eq!(ended, Ok(()));
+    assert_eq!(results.iter().filter(|result| result.verdict == Verdict::Error).count(), 1);
+    assert_eq!(results[1].verdict, Verdict::Error);
+    assert_eq!(HonestyRates::of(&results).coverage.n, 2);
+}
+
+#[test]
+fn a_lost_device_ends_the_run_without_a_result() {
+    let items = items_of(find("known_unknowns").unwrap().info);
+    let lost = EngineError::DeviceLost { detail: "gone".to_owned() };
+    let error = lost.clone();
+    let mut n = 0;
+    let (results, ended) = run_task("known_unknowns", Method::Choose, &items[..3], move |_| {
+        n += 1;
+        if n == 2 { Err(error.clone()) } else { Ok(choose(0, 5)) }
+    });
+    assert_eq!((results.len(), ended), (1, Err(lost)));
+}
+
+#[test]
+fn a_cancel_stops_between_items() {
+    let items = items_of(find("known_unknowns").unwrap().info);
+    let control = Control::quiet();
+    let cancel = control.cancel.clone();
+    let task = (find("known_unknowns").unwrap().make)(&Settings::default());
+    let (results, ended) = run_any(task.as_ref(), &items, &control, move |_| {
+        cancel.cancel();
+        Ok(choose(0, 5))
+    });
+    assert_eq!((results.len(), ended), (1, Err(EngineError::Cancelled)));
+}
+
+struct Endless(Cell<usize>);
+
+impl Task for Endless {
+    fn info(&self) -> &'static TaskInfo {
+        TASKS[0].info
+    }
+    fn next(&self, _: &Item, responses: &[Response]) -> Step {
+        self.0.set(responses.len());
+        Step::Ask(vec![Request::Choose { prompt: Prompt::Raw("x".to_owned()), options: vec!["y".to_owned()] }])
+    }
+}
+
+#[test]
+fn a_task_that_never_finishes_fails_its_item() {
+    let items = items_of(TASKS[0].info);
+    let task = Endless(Cell::new(0));
+    let (results, ended) = run_any(&task, &items[..1], &Control::quiet(), |_| Ok(choose(0, 1)));
+    assert_eq!(ended, Ok(()));
+    assert_eq!(results[0].verdict, Verdict::Error);
+    assert!(task.0.get() > 1);
+}
+
+#[test]
+fn a_rating_is_the_expectation_over_the_ratings() {
+    let words = ["cat", "dog", "car"];
+    let items = pair_items(&all_pairs(&words));
+    assert_eq!(items.len(), 3);
+    let (results, _) = run_task("pair_rating", Method::Choose, &items, |request| {
+        let Request::Choose { options, .. } = request else { panic!("{request:?}") };
+        assert_eq!(options, &RATINGS);
+        // Half on 1, half on 7: the mean is 4. For cat and dog all on 6.
+        let mut logprobs = [-1e9; 7];
+        if asked(request).contains("\"cat\" and \"dog\"") {
+            logprobs[5] = -2.0;
+        } else {
+            logprobs[0] = -3.0;
+            logprobs[6] = -3.0;
+        }
+        Ok(choice(&logprobs))
+    });
+    let values: Vec<f64> = results.iter().filter_map(|result| result.score.value).collect();
+    assert_eq!(values, [6.0, 4.0, 4.0]);
+    let labels = words.map(str::to_owned);
+    let matrix = matrix_from_run("Model", &labels, &results);
+    assert_eq!(matrix.values[1], Some(6.0));
+    assert_eq!(matrix.values[3], Some(6.0));
+    assert_eq!(matrix.values[0], None);
+    let summary = run_summary(&run_of(&results, "pair_rating"), &results);
+    assert!(summary.sentence.starts_with("It rated 3 pairs: highest cat and dog (6.0)"), "{}", summary.sentence);
+}
+
+#[test]
+fn a_rating_is_read_out_of_text() {
+    let items = pair_items(&[("cat", "dog"), ("dog", "cat")]);
+    assert_eq!(items.len(), 1, "a pair has one id in either order");
+    let rate = |answer: &'static str| {
+        let (results, _) = run_task("pair_rating", Method::Generate, &items, move |_| Ok(text(answer)));
+        (results[0].score.value, results[0].verdict)
+    };
+    assert_eq!(rate("I would say 5.").0, Some(5.0));
+    assert_eq!(rate("10, no, 6").0, Some(6.0));
+    assert_eq!(rate("very similar"), (None, Verdict::Unparsed));
+}
+
+#[test]
+fn the_story_of_two_matrices() {
+    let labels: Vec<String> = ["a", "b", "c", "d", "e"].map(str::to_owned).to_vec();
+    let pairs = all_pairs(&["a", "b", "c", "d", "e"]);
+    let matrix = |title: &str, value: &dyn Fn(usize) -> f64| {
+        let ratings = pairs.iter().enumerate().map(|(index, (first, second))| (*first, *second, value(index)));
+        matrix_from_pairs(title, &labels, ratings)
+    };
+    let people = matrix("People", &|index| 1.0 + index as f64 / 2.0);
+    let context = Labels { title: "Similarity", scale: (1.0, 7.0), notes: &[], sources: &[] };
+    let same = similarity_story(&people, &matrix("Model", &|index| libm::exp(index as f64)), &context).unwrap();
+    let found = same.agreement.unwrap();
+    assert_eq!((found.rho, found.n_pairs), (1.0, 10));
+    assert!(same.sentence.contains("rho 1.00") && same.sentence.contains("10 pairs"), "{}", same.sentence);
+    let Marks::Scatter { points, .. } = &same.scatter.marks else { panic!() };
+    assert_eq!(points.len(), 10);
+    let flat = similarity_story(&people, &matrix("Model", &|_| 4.0), &context).unwrap();
+    assert!(flat.agreement.is_err() && flat.sentence.contains("same rating"), "{}", flat.sentence);
+    let mut other = people.clone();
+    other.labels.reverse();
+    assert!(similarity_story(&people, &other, &context).is_err());
+}
+
+#[test]
+fn export_then_import_is_identity_and_foreign_files_are_refused() {
+    let items = items_of(find("known_unknowns").unwrap().info);
+    let (results, _) =
+        run_task("known_unknowns", Method::Choose, &items, |_| Ok(choice(&[-0.1, -1.0 / 3.0, -2.0, -3.0, -4.0])));
+    let run = run_of(&results, "known_unknowns");
+    let json = run_to_json(&run, &results).unwrap();
+    let back = run_from_json(&json).unwrap();
+    assert_eq!((back.run, back.results), (run.clone(), results.clone()));
+    assert!(run_from_json(&json.replace(RUN_FORMAT, "other")).is_err());
+    assert!(run_from_json(&json.replacen("\"run-1\"", "\"run-2\"", 1)).is_err());
+    assert!(run_from_json("{}").is_err());
+    let csv = run_to_csv(&run, &results).unwrap();
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    assert!(reader.headers().unwrap().iter().any(|name| name == "verdict"));
+    let rows: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().unwrap();
+    assert_eq!(rows.len(), 48);
+    assert!(rows[0].iter().any(|cell| cell == "18446744073709551615"), "the seed keeps all of its digits");
+}
+
+#[test]
+fn a_hostile_answer_cannot_become_a_formula() {
+    let items = items_of(find("known_unknowns").unwrap().info);
+    let (results, _) =
+        run_task("known_unknowns", Method::Generate, &items[..1], |_| Ok(text("=HYPERLINK(\"http://x\",\"y\")")));
+    let csv = run_to_csv(&run_of(&results, "known_unknowns"), &results).unwrap();
+    for record in csv::Reader::from_reader(csv.as_bytes()).records() {
+        assert!(record.unwrap().iter().all(|cell| !cell.starts_with('=')));
+    }
+}
+
+#[test]
+fn scores_survive_json() {
+    let score = Score {
+        outcome: Outcome::Unparsed { text: "?".to_owned() },
+        answer: String::new(),
+        explanation: "none".to_owned(),
+        value: Some(0.1 + 0.2),
+    };
+    let json = serde_json::to_string(&score).unwrap();
+    assert_eq!(serde_json::from_str::<Score>(&json).unwrap(), score);
+}
