@@ -1,14 +1,17 @@
 //! People and a model side by side: two similarity matrices, and how far they put pairs in the same order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::figure::{Axis, Figure, Marks, Matrix, Point};
+use super::run_summary::run_notes;
 use crate::eval::metrics::LEVEL;
-use crate::eval::run::ItemResult;
+use crate::eval::run::{ItemResult, Run};
 use crate::stats::StatError;
 use crate::stats::bootstrap::{BootstrapInterval, RESAMPLES, percentile_interval};
 use crate::stats::rank::spearman;
 use crate::stats::rng::Pcg32;
+use crate::study::judgment::{Judgment, similarity_matrix};
+use crate::study::study::Study;
 
 /// Seed of the bootstrap, fixed so that the same data always show the same interval.
 pub const SEED: u64 = 20_240_613;
@@ -208,4 +211,41 @@ pub fn similarity_story(
         agreement,
         sentence,
     })
+}
+
+/// People's judgments of a study beside a model's `pair_rating` run over the same words. Simulated judgments say so in
+/// the title of their matrix and in the notes; sessions of people and of programs must not be mixed by the caller.
+///
+/// # Errors
+/// As [`similarity_story`].
+pub fn study_story(
+    study: &Study,
+    judgments: &[Judgment],
+    run: &Run,
+    results: &[ItemResult],
+) -> Result<SimilarityStory, SimilarityError> {
+    let (_, values) = similarity_matrix(study, judgments);
+    let labels: Vec<String> = study.stimuli.iter().map(|stimulus| stimulus.text.clone()).collect();
+    let sessions: BTreeSet<&str> = judgments.iter().map(|judgment| judgment.session_id.as_str()).collect();
+    let simulated = judgments.iter().any(|judgment| judgment.simulated);
+    let mut notes = run_notes(run, results);
+    if simulated {
+        notes.insert(0, "Simulated judgments: a program made them up; no person gave them.".to_owned());
+    }
+    let who = if simulated { "Simulated raters" } else { "People" };
+    let many = if sessions.len() == 1 { "session" } else { "sessions" };
+    notes.push(format!("{who}: {} {many}; ratings of a pair are averaged.", sessions.len()));
+    let people = Matrix { title: who.to_owned(), labels: labels.clone(), values };
+    let model = matrix_from_run(&run.engine.model_name, &labels, results);
+    let sources: Vec<String> = std::iter::once(run.id.clone()).chain(sessions.into_iter().map(str::to_owned)).collect();
+    similarity_story(
+        &people,
+        &model,
+        &Labels {
+            title: &study.title,
+            scale: (f64::from(study.scale.min), f64::from(study.scale.max)),
+            notes: &notes,
+            sources: &sources,
+        },
+    )
 }

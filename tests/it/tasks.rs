@@ -15,10 +15,15 @@ use likewise::eval::task::{Step, Task, TaskInfo};
 use likewise::eval::tasks::known_unknowns::{ABSTENTION_TEXT, INSTRUCTION};
 use likewise::eval::tasks::pair_rating::{RATINGS, all_pairs, pair_items};
 use likewise::eval::tasks::{TASKS, find};
+use likewise::report::demo::{Demo, DemoError, demo_figure};
 use likewise::report::export::{RUN_FORMAT, run_from_json, run_to_csv, run_to_json};
 use likewise::report::figure::Marks;
 use likewise::report::run_summary::run_summary;
-use likewise::report::similarity::{Labels, matrix_from_pairs, matrix_from_run, similarity_story};
+use likewise::report::similarity::{Labels, matrix_from_pairs, matrix_from_run, similarity_story, study_story};
+use likewise::study::judgment::Input;
+use likewise::study::pair_rating::Answer;
+use likewise::study::session::Session;
+use likewise::study::study::Study;
 
 fn items_of(info: &TaskInfo) -> Vec<Item> {
     let path = format!("{}/public/{}", env!("CARGO_MANIFEST_DIR"), info.items_path);
@@ -399,4 +404,52 @@ fn scores_survive_json() {
     };
     let json = serde_json::to_string(&score).unwrap();
     assert_eq!(serde_json::from_str::<Score>(&json).unwrap(), score);
+}
+
+#[test]
+fn a_demonstration_must_say_that_it_is_one() {
+    let items = items_of(find("known_unknowns").unwrap().info);
+    let (results, _) = run_task("known_unknowns", Method::Choose, &items, |_| Ok(choose(4, 5)));
+    let run = Run { demo: true, ..run_of(&results, "known_unknowns") };
+    let mut demo = Demo { run, results, judgments: Vec::new() };
+    let read = |demo: &Demo| Demo::from_json(&serde_json::to_string(demo).unwrap());
+    assert_eq!(read(&demo).unwrap(), demo);
+    let figure = demo_figure(&demo);
+    assert!(figure.notes[0].starts_with("Demonstration"), "{:?}", figure.notes);
+    demo.run.demo = false;
+    assert!(matches!(read(&demo), Err(DemoError::Unlabelled { .. })));
+    demo.run.demo = true;
+    demo.results[3].run_id = "other".to_owned();
+    assert!(matches!(read(&demo), Err(DemoError::Unlabelled { .. })));
+}
+
+#[test]
+fn a_study_and_a_run_make_one_story() {
+    let study = Study::from_json(include_str!("../../public/studies/everyday_words.json")).unwrap();
+    let texts: Vec<&str> = study.stimuli.iter().map(|stimulus| stimulus.text.as_str()).collect();
+    let items = pair_items(&all_pairs(&texts));
+    let table: BTreeMap<String, usize> =
+        items.iter().enumerate().map(|(index, item)| (item.prompt.clone(), index)).collect();
+    let (results, _) = run_task("pair_rating", Method::Choose, &items, move |request| {
+        let mut logprobs = [-20.0; 7];
+        logprobs[table[&asked(request)] % 7] = 0.0;
+        Ok(choice(&logprobs))
+    });
+    let run = run_of(&results, "pair_rating");
+    // A simulated rater who always gives what the model's most probable rating is.
+    let mut session = Session::begin_simulated(&study, 5, "s1".to_owned(), 0.0).unwrap();
+    while let Some(trial) = session.current().cloned() {
+        let (left, right) = (trial.left.text.clone(), trial.right.text.clone());
+        let pair = results.iter().find(|result| {
+            result.item.tags == [left.clone(), right.clone()] || result.item.tags == [right.clone(), left.clone()]
+        });
+        let rating = pair.map_or(study.scale.max, |result| result.score.answer.parse().unwrap());
+        session.answer(Answer { rating }, 900.0, 1.0, Input::Keyboard).unwrap();
+    }
+    let story = study_story(&study, session.judgments(), &run, &results).unwrap();
+    let found = story.agreement.unwrap();
+    assert_eq!(found.n_pairs, study.n_pairs());
+    assert!(found.rho > 0.999, "{found:?}");
+    assert!(story.matrices.notes[0].starts_with("Simulated judgments"), "{:?}", story.matrices.notes);
+    assert!(story.sentence.starts_with("Simulated raters and "), "{}", story.sentence);
 }
