@@ -226,7 +226,11 @@ pub fn study_story(
 ) -> Result<SimilarityStory, SimilarityError> {
     let (_, values) = similarity_matrix(study, judgments);
     let labels: Vec<String> = study.stimuli.iter().map(|stimulus| stimulus.text.clone()).collect();
-    let sessions: BTreeSet<&str> = judgments.iter().map(|judgment| judgment.session_id.as_str()).collect();
+    let sessions: BTreeSet<&str> = judgments
+        .iter()
+        .filter(|judgment| judgment.study_id == study.id)
+        .map(|judgment| judgment.session_id.as_str())
+        .collect();
     let simulated = judgments.iter().any(|judgment| judgment.simulated);
     let mut notes = run_notes(run, results);
     if simulated {

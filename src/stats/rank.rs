@@ -55,7 +55,11 @@ pub fn pearson(x: &[f64], y: &[f64]) -> Result<f64, StatError> {
     if constant(x) || constant(y) || xx == 0.0 || yy == 0.0 {
         return Err(StatError::Constant);
     }
-    let value = xy / (libm::sqrt(xx) * libm::sqrt(yy));
+    // One root of the product is exact for perfect agreement of ranks; two roots keep very large and very small
+    // values in range.
+    let product = xx * yy;
+    let scale = if product.is_normal() { libm::sqrt(product) } else { libm::sqrt(xx) * libm::sqrt(yy) };
+    let value = xy / scale;
     if value.is_finite() { Ok(value.clamp(-1.0, 1.0)) } else { Err(StatError::NotFinite) }
 }
 
@@ -88,7 +92,7 @@ pub fn kendall_tau_b(x: &[f64], y: &[f64]) -> Result<f64, StatError> {
     if untied_x == 0 || untied_y == 0 {
         return Err(StatError::Constant);
     }
-    let value = concordance as f64 / (libm::sqrt(untied_x as f64) * libm::sqrt(untied_y as f64));
+    let value = concordance as f64 / libm::sqrt(untied_x as f64 * untied_y as f64);
     Ok(value.clamp(-1.0, 1.0))
 }
 

@@ -1,7 +1,7 @@
 //! The native tests.
 
 mod shaders;
+mod stats;
 mod store;
 mod studies;
-mod stats;
 mod tasks;
