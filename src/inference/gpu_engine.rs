@@ -69,6 +69,26 @@ impl GpuForward {
         &self.gpu
     }
 
+    /// Bytes of weights that one token reads: every matrix and norm once (a tied head through the embeddings).
+    pub fn weight_bytes(&self) -> u64 {
+        let weights = &self.decoder.weights;
+        let bytes = |tensor: &Tensor| tensor.plane_bytes().iter().sum::<u64>();
+        let layers = weights.layers.iter().flat_map(|l| {
+            [
+                &l.attn_norm,
+                &l.attn_q,
+                &l.attn_k,
+                &l.attn_v,
+                &l.attn_output,
+                &l.ffn_norm,
+                &l.ffn_gate,
+                &l.ffn_up,
+                &l.ffn_down,
+            ]
+        });
+        layers.map(bytes).sum::<u64>() + bytes(&weights.output_norm) + bytes(&weights.output)
+    }
+
     /// Work done so far.
     pub fn counters(&self) -> Counters {
         self.counters
