@@ -109,7 +109,7 @@ pub fn record(rec: &mut Recording, w: &Tensor, x: &Tensor, state: &Tensor) -> Te
     let out = rec.scratch("product", &[m, n], Layout::F32);
     let mut bindings = vec![(x, 0), (&out, 0), (state, 0)];
     bindings.extend(planes(w));
-    let grid = if vector { [groups(n, 32), 1, 1] } else { [groups(n, 64), groups(m, 8), 1] };
+    let grid = if vector { [groups(n, 32), 1, 1] } else { [groups(n, 64), groups(m, 16), 1] };
     rec.dispatch(kernel, &[(k / 32) as u32, n as u32, m as u32, 0], &bindings, grid);
     out
 }
