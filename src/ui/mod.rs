@@ -3,8 +3,8 @@
 pub mod charts;
 pub mod components;
 pub mod device;
+mod download;
 pub mod pages;
-mod records;
 pub mod state;
 
 use leptos::prelude::*;
@@ -16,8 +16,13 @@ use wasm_bindgen::JsCast;
 use components::notice_list::NoticeList;
 use pages::about_page::AboutPage;
 use pages::chat_page::ChatPage;
+use pages::data_page::DataPage;
 use pages::home_page::HomePage;
+use pages::judge_page::JudgePage;
 use pages::models_page::ModelsPage;
+use pages::results_page::ResultsPage;
+use pages::run_page::RunPage;
+use pages::tasks_page::TasksPage;
 use state::State;
 
 /// Address of the site's root with a slash at its end, from the page's `<base>`, made absolute so that it stays
@@ -51,6 +56,11 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/") view=HomePage />
                     <Route path=path!("/models") view=ModelsPage />
                     <Route path=path!("/chat") view=ChatPage />
+                    <Route path=path!("/tasks") view=TasksPage />
+                    <Route path=path!("/run") view=RunPage />
+                    <Route path=path!("/results") view=ResultsPage />
+                    <Route path=path!("/judge") view=JudgePage />
+                    <Route path=path!("/data") view=DataPage />
                     <Route path=path!("/about") view=AboutPage />
                 </Routes>
             </main>

@@ -7,12 +7,10 @@ use std::rc::Rc;
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::device::{self, Device};
-use super::records::Records;
 use crate::app::chat::Chat;
 use crate::app::models::Models;
 use crate::app::notices::Notices;
@@ -23,6 +21,9 @@ use crate::eval::run::{ItemResult, Run, RunStatus, Settings};
 use crate::formats::catalog::Catalog;
 use crate::platform;
 use crate::protocol::{Command, CommandId, Event, ModelOrigin, NoticeKind};
+use crate::store::any::AnyStore;
+use crate::store::backup::{self, Imported};
+use crate::store::weights::{self, CachedModel};
 use crate::store::{Collection, Record, Store, StoreError};
 use crate::worker::client::WorkerClient;
 
@@ -59,7 +60,7 @@ pub struct State {
     pub records_version: RwSignal<u32>,
     site_root: StoredValue<String>,
     client: StoredValue<Option<(Backend, WorkerClient)>, LocalStorage>,
-    records: StoredValue<Option<Rc<Records>>, LocalStorage>,
+    records: StoredValue<Option<Rc<AnyStore>>, LocalStorage>,
     queue: StoredValue<Rc<Queue>, LocalStorage>,
     last_load: StoredValue<Option<LastLoad>, LocalStorage>,
 }
@@ -76,18 +77,9 @@ fn notice_of(error: &StoreError) -> NoticeKind {
         StoreError::Quota => NoticeKind::StorageFull,
         StoreError::Unavailable { .. } => NoticeKind::StorageUnavailable,
         StoreError::Blocked => NoticeKind::OtherTab,
+        StoreError::Import { .. } => NoticeKind::BadImport,
         StoreError::Corrupt { .. } | StoreError::Backend { .. } => NoticeKind::SaveFailed,
     }
-}
-
-/// A value as a record.
-///
-/// # Errors
-/// What the serializer says; our own types have nothing it refuses.
-pub fn record<T: Serialize>(collection: Collection, id: &str, parent: &str, value: &T) -> Result<Record, StoreError> {
-    let json = serde_json::to_string(value)
-        .map_err(|error| StoreError::Corrupt { id: id.to_owned(), detail: error.to_string() })?;
-    Ok(Record { collection, id: id.to_owned(), parent: parent.to_owned(), json })
 }
 
 /// Id of an item's result in a run.
@@ -132,7 +124,7 @@ impl State {
             }
         });
         spawn_local(async move {
-            let (records, problem) = Records::open().await;
+            let (records, problem) = AnyStore::open().await;
             state.records.set_value(Some(Rc::new(records)));
             state.records_version.update(|version| *version += 1);
             if let Some(error) = problem {
@@ -231,9 +223,9 @@ impl State {
             self.chat.with_untracked(|chat| self.runs.with_untracked(|runs| slice_of(&event, models, chat, runs)))
         });
         let saved = match &event {
-            Event::RunStarted { run, .. } => self.save(&[record(Collection::Runs, &run.id, "", run)]).await,
+            Event::RunStarted { run, .. } => self.save(&[Record::new(Collection::Runs, &run.id, "", run)]).await,
             Event::ItemDone { result, .. } => {
-                self.save(&[record(Collection::ItemResults, &result_id(result), &result.run_id, result)]).await
+                self.save(&[Record::new(Collection::ItemResults, result_id(result), &result.run_id, result)]).await
             }
             Event::RunEnded { run_id, status, .. } => self.save_end(run_id, status.clone()).await,
             _ => true,
@@ -361,13 +353,13 @@ impl State {
         let Some(mut run) = self.get::<Run>(Collection::Runs, run_id).await else { return false };
         run.status = status;
         run.finished_at = Some(platform::unix_millis());
-        self.save(&[record(Collection::Runs, run_id, "", &run)]).await
+        self.save(&[Record::new(Collection::Runs, run_id, "", &run)]).await
     }
 
     // Records.
 
     /// The store, once it is open.
-    async fn store(self) -> Rc<Records> {
+    async fn store(self) -> Rc<AnyStore> {
         loop {
             if let Some(records) = self.records.get_value() {
                 return records;
@@ -439,6 +431,66 @@ impl State {
                 None
             }
         }
+    }
+
+    /// Every record as one text.
+    pub async fn export_all(self) -> Option<String> {
+        match backup::export(self.store().await.as_ref()).await {
+            Ok(text) => Some(text),
+            Err(error) => {
+                self.notify(notice_of(&error), error.to_string());
+                None
+            }
+        }
+    }
+
+    /// Reads an exported text back; records that are there already are left alone.
+    pub async fn import_all(self, text: &str) -> Option<Imported> {
+        match backup::import(self.store().await.as_ref(), text).await {
+            Ok(imported) => {
+                self.records_version.update(|version| *version += 1);
+                Some(imported)
+            }
+            Err(error) => {
+                let kind = if matches!(error, StoreError::Corrupt { .. }) { NoticeKind::BadImport } else { notice_of(&error) };
+                self.notify(kind, error.to_string());
+                None
+            }
+        }
+    }
+
+    /// Models in this browser's cache.
+    pub async fn cached_models(self) -> Vec<CachedModel> {
+        match weights::list_cached().await {
+            Ok(models) => models,
+            Err(error) => {
+                self.notify(NoticeKind::Unexpected, error.to_string());
+                Vec::new()
+            }
+        }
+    }
+
+    /// Deletes a model from the cache; one that is loaded is dropped first.
+    pub async fn delete_cached(self, key: &str) {
+        if self.models.with_untracked(|models| models.loaded.is_some() || models.loading.is_some()) {
+            self.stop_worker();
+            // The worker's hold on the file ends with it, a moment later.
+            gloo::timers::future::TimeoutFuture::new(300).await;
+        }
+        if let Err(error) = weights::delete_cached(key).await {
+            self.notify(NoticeKind::Unexpected, error.to_string());
+        }
+        self.cache_version.update(|version| *version += 1);
+    }
+
+    /// Bytes this site uses, and may use.
+    pub async fn storage_estimate(self) -> Option<(u64, u64)> {
+        weights::estimate().await
+    }
+
+    /// Asks the browser to keep this site's data.
+    pub async fn keep_data(self) -> bool {
+        weights::persist().await
     }
 
     /// Removes every record.

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use leptos_router::components::A;
 use wasm_bindgen::JsCast;
 
+use super::data_page::CachedModels;
 use super::home_page::DeviceLine;
 use crate::app::models::Loaded;
 use crate::app::{bytes_in_words, seconds_in_words};
@@ -216,5 +217,6 @@ pub fn ModelsPage() -> impl IntoView {
             }}
         </section>
         <OwnFile />
+        <CachedModels />
     }
 }

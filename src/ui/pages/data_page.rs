@@ -1,0 +1,151 @@
+//! What is stored, how much, export, import, erase.
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use wasm_bindgen::JsCast;
+
+use crate::app::bytes_in_words;
+use crate::protocol::NoticeKind;
+use crate::store::Collection;
+use crate::ui::Heading;
+use crate::ui::components::dialog::ConfirmButton;
+use crate::ui::download;
+use crate::ui::state::{use_state, words_of};
+
+fn name_of(collection: Collection) -> &'static str {
+    match collection {
+        Collection::Runs => "Runs",
+        Collection::ItemResults => "Results of items",
+        Collection::Sessions => "Study sessions",
+        Collection::Judgments => "Judgments",
+        Collection::Settings => "Settings",
+    }
+}
+
+/// Models in the cache, each with a delete button.
+#[component]
+pub fn CachedModels() -> impl IntoView {
+    let state = use_state();
+    let models = LocalResource::new(move || {
+        state.cache_version.get();
+        async move { state.cached_models().await }
+    });
+    view! {
+        <section data-testid="cached-models">
+            <h2>"Models kept in this browser"</h2>
+            {move || models.get().map(|models| {
+                if models.is_empty() {
+                    return view! { <p data-testid="no-cached">"None."</p> }.into_any();
+                }
+                let rows = models.into_iter().map(|model| {
+                    let key = model.key.clone();
+                    view! {
+                        <tr data-testid="cached-row">
+                            <td>{model.name.clone()} {(!model.complete).then_some(" (unfinished; loading goes on from here)")}</td>
+                            <td class="number">{bytes_in_words(model.bytes)}</td>
+                            <td><button type="button" class="danger" data-testid="delete-cached" aria-label=format!("Delete {}", model.name) on:click=move |_| {
+                                let key = key.clone();
+                                spawn_local(async move { state.delete_cached(&key).await });
+                            }>"Delete"</button></td>
+                        </tr>
+                    }
+                });
+                view! { <div class="scroll-x"><table><thead><tr><th scope="col">"Model"</th><th scope="col" class="number">"Size"</th><th scope="col"><span class="visually-hidden">"Delete"</span></th></tr></thead><tbody>{rows.collect_view()}</tbody></table></div> }.into_any()
+            })}
+        </section>
+    }
+}
+
+/// What is stored.
+#[component]
+pub fn DataPage() -> impl IntoView {
+    let state = use_state();
+    let said = RwSignal::new(String::new());
+    let sizes = LocalResource::new(move || {
+        state.records_version.get();
+        async move {
+            let mut rows = Vec::new();
+            for collection in Collection::ALL {
+                let records = state.list_records(collection, None).await;
+                let bytes: usize = records.iter().map(|record| record.json.len() + record.id.len() + record.parent.len()).sum();
+                rows.push((collection, records.len(), bytes as u64));
+            }
+            rows
+        }
+    });
+    let estimate = LocalResource::new(move || {
+        state.records_version.get();
+        state.cache_version.get();
+        async move { state.storage_estimate().await }
+    });
+    let export = move |_| {
+        spawn_local(async move {
+            if let Some(text) = state.export_all().await {
+                match download::offer("likewise-data.jsonl", "application/jsonl", &text) {
+                    Ok(()) => said.set("The file was handed to the browser to save.".to_owned()),
+                    Err(error) => state.notify(NoticeKind::Unexpected, words_of(&error)),
+                }
+            }
+        });
+    };
+    let import = move |event: web_sys::Event| {
+        let Some(input) = event.target().and_then(|target| target.dyn_into::<web_sys::HtmlInputElement>().ok()) else { return };
+        let Some(file) = input.files().and_then(|files| files.get(0)) else { return };
+        spawn_local(async move {
+            if file.size() > crate::store::backup::MAX_BYTES as f64 {
+                return state.notify(NoticeKind::BadImport, "the file is too big".to_owned());
+            }
+            match gloo::file::futures::read_as_text(&file.into()).await {
+                Ok(text) => {
+                    if let Some(done) = state.import_all(&text).await {
+                        said.set(format!("{} records imported, {} were here already.", done.n_new, done.n_present));
+                    }
+                }
+                Err(error) => state.notify(NoticeKind::BadImport, error.to_string()),
+            }
+            input.set_value("");
+        });
+    };
+    let erase = Callback::new(move |()| {
+        spawn_local(async move {
+            if state.erase_records().await {
+                for model in state.cached_models().await {
+                    state.delete_cached(&model.key).await;
+                }
+                said.set("Everything was erased.".to_owned());
+            }
+        });
+    });
+    view! {
+        <Heading text="Your data" />
+        <p>"All of it lies in this browser, on this device. Nothing is sent anywhere."</p>
+        {move || sizes.get().map(|rows| {
+            let rows = rows.into_iter().map(|(collection, n, bytes)| view! {
+                <tr data-testid=format!("stored-{collection:?}").to_lowercase()>
+                    <th scope="row">{name_of(collection)}</th>
+                    <td class="number" data-testid="stored-n">{n}</td>
+                    <td class="number">{bytes_in_words(bytes)}</td>
+                </tr>
+            });
+            view! { <div class="scroll-x"><table data-testid="stored">
+                <caption>"Records"</caption>
+                <thead><tr><th scope="col">"Kind"</th><th scope="col" class="number">"Records"</th><th scope="col" class="number">"Size"</th></tr></thead>
+                <tbody>{rows.collect_view()}</tbody>
+            </table></div> }
+        })}
+        <p data-testid="estimate">{move || estimate.get().flatten().map(|(used, quota)| format!("The browser says this site uses {} of {} it may use.", bytes_in_words(used), bytes_in_words(quota)))}</p>
+        <CachedModels />
+        <section class="stack">
+            <h2>"Take it with you, bring it back, erase it"</h2>
+            <div class="row">
+                <button type="button" class="primary" data-testid="export-all" on:click=export>"Export everything"</button>
+                <ConfirmButton id="erase-all" label="Erase everything" question="Erase everything?" consequence="All runs, judgments, sessions and cached models in this browser will be gone. An exported file stays yours." yes="Erase everything" act=erase />
+            </div>
+            <div class="field">
+                <label for="import-file">"Import an exported file"</label>
+                <input type="file" id="import-file" data-testid="import-file" accept=".jsonl" on:change=import />
+            </div>
+            <p role="status" data-testid="data-status">{move || said.get()}</p>
+        </section>
+    }
+}
