@@ -1,5 +1,6 @@
 //! The native tests.
 
+mod forward;
 mod shaders;
 mod stats;
 mod store;

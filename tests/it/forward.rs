@@ -1,0 +1,96 @@
+//! Tiny random models on the GPU against logits of the reference implementation (`tests/golden/models`; the script
+//! and versions stand in each file).
+
+use std::path::PathBuf;
+
+use likewise::eval::engine::{Control, Engine, Prompt, Request, Response, Sampling};
+use likewise::gpu::Gpu;
+use likewise::inference::gpu_engine::GpuEngine;
+use likewise::inference::load::{LoadStage, ModelIdentity, kl_from_probe, load_gpu, probe_from_logits};
+use serde_json::Value;
+
+fn path(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/models").join(name)
+}
+
+fn load(name: &str, gpu: Gpu) -> GpuEngine {
+    let bytes = std::fs::read(path(&format!("{name}.gguf"))).unwrap();
+    let identity = ModelIdentity::of_file(name);
+    let progress = |_: LoadStage, _: u64, _: u64| {};
+    pollster::block_on(load_gpu(&bytes.as_slice(), gpu, &identity, 1 << 30, &progress, &Control::quiet())).unwrap()
+}
+
+fn ids(value: &Value) -> Vec<u32> {
+    serde_json::from_value(value.clone()).unwrap()
+}
+
+#[test]
+fn gpu_forward_matches_the_reference_in_every_layout() {
+    for name in ["tiny-llama-f16", "tiny-llama-q4_0", "tiny-llama-q4_1", "tiny-llama-q8_0"] {
+        let golden: Value =
+            serde_json::from_str(&std::fs::read_to_string(path(&format!("{name}.json"))).unwrap()).unwrap();
+        let mut engine = load(name, pollster::block_on(Gpu::new()).unwrap());
+        for case in golden["cases"].as_array().unwrap() {
+            let tokens = ids(&case["tokens"]);
+            let expected: Vec<f32> = serde_json::from_value(case["logits"].clone()).unwrap();
+            let logits = pollster::block_on(engine.logits_after(&tokens, &Control::quiet())).unwrap();
+            assert_eq!(logits.len(), expected.len());
+            let worst = logits.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            let probe = probe_from_logits(&tokens, &expected, 20).unwrap();
+            let kl = kl_from_probe(&probe, &logits).unwrap().unwrap();
+            println!("{name}, {} tokens: largest difference {worst:.1e}, KL {kl:.1e}", tokens.len());
+            // The reference is rounded to five digits; f32 sums of two layers differ by a few 1e-6 beside that.
+            assert!(worst < 1e-3, "{name} {tokens:?}: {worst}");
+            assert!(kl < 1e-6, "{name} {tokens:?}: {kl}");
+
+            let greedy = ids(&case["greedy"]);
+            let request = Request::Generate {
+                prompt: Prompt::Tokens(tokens),
+                sampling: Sampling::GREEDY,
+                seed: 0,
+                limit: greedy.len() as u32,
+                stop: Vec::new(),
+                n_top: 0,
+            };
+            let answer = pollster::block_on(engine.respond(&[request], &Control::quiet())).remove(0).unwrap();
+            let Response::Text { tokens: drawn, .. } = answer else { panic!("no text") };
+            let drawn: Vec<u32> = drawn.iter().map(|token| token.id).collect();
+            // The reference goes on after an end of turn, the engine does not.
+            assert!(!drawn.is_empty() && greedy.starts_with(&drawn), "{name}: {drawn:?} is not {greedy:?}");
+            assert!(drawn.len() == greedy.len() || engine.stop_ids().contains(&greedy[drawn.len()]), "{name}");
+        }
+    }
+}
+
+#[test]
+fn reading_in_pieces_gives_the_same_logits() {
+    let gpu = pollster::block_on(Gpu::new()).unwrap();
+    let mut engine = load("tiny-llama-q4_1", gpu);
+    // 77 tokens: one pass of 64 rows and one of 32; then the same through the cache, token by token.
+    let tokens: Vec<u32> = (0..77).map(|i| 10 + i * 13 % 250).collect();
+    let whole = pollster::block_on(engine.logits_after(&tokens, &Control::quiet())).unwrap();
+    pollster::block_on(engine.logits_after(&[5], &Control::quiet())).unwrap();
+    let mut pieces = Vec::new();
+    for n in 1..=tokens.len() {
+        pieces = pollster::block_on(engine.logits_after(&tokens[..n], &Control::quiet())).unwrap();
+    }
+    let worst = whole.iter().zip(&pieces).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(worst < 1e-4, "{worst}");
+}
+
+#[test]
+fn a_decoded_token_costs_one_submission_and_two_small_writes() {
+    let gpu = pollster::block_on(Gpu::new()).unwrap();
+    let mut engine = load("tiny-llama-q8_0", gpu.clone());
+    pollster::block_on(engine.logits_after(&[1], &Control::quiet())).unwrap();
+    let (before, bytes) = (engine.forward().counters(), gpu.allocated_bytes());
+    let tokens: Vec<u32> = (1..9).collect();
+    for n in 2..=tokens.len() {
+        pollster::block_on(engine.logits_after(&tokens[..n], &Control::quiet())).unwrap();
+    }
+    let after = engine.forward().counters();
+    assert_eq!((after.submits - before.submits, after.uploads - before.uploads), (7, 14));
+    assert_eq!(gpu.allocated_bytes(), bytes, "decoding keeps memory as it is");
+    drop(engine);
+    assert_eq!(gpu.allocated_bytes(), 0, "an engine gives all its memory back");
+}
