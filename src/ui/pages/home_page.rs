@@ -3,6 +3,9 @@
 use leptos::prelude::*;
 use leptos_router::components::A;
 
+use crate::protocol::NoticeKind;
+use crate::report::demo::{Demo, demo_figure};
+use crate::ui::charts::Chart;
 use crate::ui::state::use_state;
 
 /// The line about this device.
@@ -19,6 +22,18 @@ pub fn DeviceLine() -> impl IntoView {
 /// The first page.
 #[component]
 pub fn HomePage() -> impl IntoView {
+    let state = use_state();
+    let figure = LocalResource::new(move || async move {
+        // A site without a demonstration file simply shows none; a damaged one is reported.
+        let text = state.fetch_text("demo/run.json").await.ok()?;
+        match Demo::from_json(&text) {
+            Ok(demo) => Some(demo_figure(&demo)),
+            Err(error) => {
+                state.notify(NoticeKind::Unexpected, error.to_string());
+                None
+            }
+        }
+    });
     document().set_title("Likewise: small models and people, side by side");
     view! {
         <section class="hero">
@@ -42,5 +57,6 @@ pub fn HomePage() -> impl IntoView {
             </A></li>
         </ul>
         <DeviceLine />
+        {move || figure.get().flatten().map(|figure| view! { <section data-testid="demo"><Chart figure=figure /></section> })}
     }
 }
