@@ -251,6 +251,13 @@ pub enum Event {
         /// The command.
         id: CommandId,
     },
+    /// Something worked, but not as hoped (a model that could not be kept in the cache).
+    Notice {
+        /// What to tell the person.
+        notice: NoticeKind,
+        /// The error's own words.
+        detail: String,
+    },
     /// The command failed, or (with `id` 0) the worker did.
     Failed {
         /// The command, or 0.

@@ -45,6 +45,8 @@ pub struct Loaded<E> {
     pub memory_bytes: u64,
     /// Whether the next load needs no network.
     pub cached: bool,
+    /// What the person should know although the model works.
+    pub notice: Option<(NoticeKind, String)>,
 }
 
 /// Why loading failed.
@@ -216,10 +218,13 @@ impl<L: Loader> Host<L> {
         let LoadArguments { origin, file, site_root, budget_bytes } = arguments;
         let request = LoadRequest { origin, file, site_root, budget_bytes, progress: &progress, cancel };
         match L::load(request).await {
-            Ok(Loaded { engine, memory_bytes, cached }) => {
+            Ok(Loaded { engine, memory_bytes, cached, notice }) => {
                 let info = engine.info().clone();
                 self.engine.replace(Some(engine));
                 self.send(&Event::ModelReady { id, info, memory_bytes, cached });
+                if let Some((notice, detail)) = notice {
+                    self.send(&Event::Notice { notice, detail });
+                }
             }
             Err(LoadFailure::Format(error)) => self.fail(id, notice_of_format(&error), error.to_string()),
             Err(LoadFailure::Device { notice, detail }) => self.fail(id, notice, detail),
@@ -306,7 +311,7 @@ struct RunArguments {
     done: Vec<String>,
 }
 
-fn notice_of_format(error: &FormatError) -> NoticeKind {
+pub(super) fn notice_of_format(error: &FormatError) -> NoticeKind {
     match error {
         FormatError::Truncated { .. } => NoticeKind::TruncatedFile,
         FormatError::NotGguf { .. } => NoticeKind::NotGguf,
@@ -326,7 +331,7 @@ fn notice_of_format(error: &FormatError) -> NoticeKind {
     }
 }
 
-fn notice_of_engine(error: &EngineError) -> NoticeKind {
+pub(super) fn notice_of_engine(error: &EngineError) -> NoticeKind {
     match error {
         EngineError::Cancelled => NoticeKind::Cancelled,
         EngineError::ContextTooLong { .. } => NoticeKind::ContextFull,

@@ -1,4 +1,5 @@
-//! Worker side ([`host`]) and page side ([`client`]) of the thread boundary.
+//! Worker side ([`host`], [`open`]) and page side (`client`) of the thread boundary.
 
 pub mod client;
 pub mod host;
+pub mod open;
