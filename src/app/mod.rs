@@ -35,7 +35,7 @@ pub fn slice_of(event: &Event, models: &models::Models, chat: &chat::Chat, runs:
         }
     };
     match event {
-        Event::Ready { .. } => Slice::Worker,
+        Event::Ready { .. } | Event::Notice { .. } => Slice::Worker,
         Event::LoadProgress { .. } | Event::ModelReady { .. } | Event::Unloaded { .. } => Slice::Models,
         Event::Token { .. } | Event::ChatDone { .. } => Slice::Chat,
         Event::RunStarted { .. } | Event::ItemDone { .. } | Event::RunEnded { .. } => Slice::Runs,

@@ -239,6 +239,7 @@ impl State {
         }
         match event {
             Event::ModelReady { .. } => self.cache_version.update(|version| *version += 1),
+            Event::Notice { notice, detail } => self.notify(notice, detail),
             Event::Failed { id, notice, detail } => self.failed(id, notice, detail, slice),
             _ => {}
         }
