@@ -50,7 +50,7 @@ test_tools() {
   command -v chromedriver >/dev/null || missing+=(chromium-driver)
   # Mesa's software Vulkan: the native GPU tests run on it.
   ls /usr/share/vulkan/icd.d/lvp_icd*.json >/dev/null 2>&1 || missing+=(mesa-vulkan-drivers)
-  ls /usr/lib/*/libvulkan.so.1 /usr/lib/libvulkan.so.1 >/dev/null 2>&1 || missing+=(libvulkan1)
+  compgen -G "/usr/lib*/libvulkan.so.1" >/dev/null || compgen -G "/usr/lib/*/libvulkan.so.1" >/dev/null || missing+=(libvulkan1)
   if [ ${#missing[@]} -gt 0 ]; then
     local sudo=()
     if [ "$(id -u)" != 0 ]; then
