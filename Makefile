@@ -1,4 +1,59 @@
-test:
-	cargo test
+# `make serve` and `make test` set up everything they need; the other targets are their parts.
+SHELL := /bin/bash
+export PATH := $(HOME)/.cargo/bin:$(CURDIR)/.tools/node_modules/.bin:$(PATH)
+PORT ?= 8080
+MODEL := SmolLM2-135M-Instruct.Q4_1.gguf
+SOURCES := $(shell find src public styles tools index.html Trunk.toml Cargo.toml Cargo.lock .cargo -type f 2>/dev/null)
+# Prints the seconds of one step: $(call timed,name,command)
+timed = @start=$$SECONDS; echo "== $(1)"; { $(2); }; code=$$?; echo "== $(1): $$((SECONDS - start)) s"; exit $$code
+WASM := --target wasm32-unknown-unknown --no-default-features --features web
+# `make lint STRICT=1` makes warnings errors.
+DENY := $(if $(STRICT),-- -D warnings,)
 
-.PHONY: test
+.PHONY: serve test setup setup-test model build fmt lint test-native test-e2e test-real
+
+serve: build model
+	@mkdir -p dist/models && { ln -f models-cache/$(MODEL) dist/models/$(MODEL) 2>/dev/null || cp models-cache/$(MODEL) dist/models/; }
+	@PORT=$(PORT) node tools/serve.mjs dist $(PORT)
+
+setup:
+	@bash tools/setup.sh build
+
+setup-test: setup
+	@bash tools/setup.sh test
+
+model:
+	@python3 tools/model.py
+
+build: setup
+	@$(MAKE) --no-print-directory dist/index.html
+
+dist/index.html: $(SOURCES)
+	$(call timed,release build of the site,trunk build --release)
+
+# Formatting and lints are reported here and not yet fatal; `cargo fmt --all` repairs the first.
+fmt:
+	$(call timed,format,cargo fmt --all --check >/dev/null && echo "formatted" || echo "not formatted: run cargo fmt --all")
+
+lint:
+	$(call timed,clippy native,cargo clippy --quiet --all-targets $(DENY))
+	$(call timed,clippy wasm,cargo clippy --quiet $(WASM) --lib --bins $(DENY))
+
+test-native:
+	$(call timed,native tests,cargo test --lib --test it)
+
+test-real: model
+	$(call timed,real model tests,LIKEWISE_MODEL=$(CURDIR)/models-cache/$(MODEL) cargo test --test real)
+
+test-e2e: build
+	$(call timed,browser tests,cd tests/e2e && node --test specs/*.spec.mjs)
+
+# The site can be built once its page and its worker are more than empty programs.
+SITE := $(shell test -f index.html && ! grep -qx 'fn main() {}' src/bin/app.rs src/bin/worker.rs src/bin/cpu_worker.rs && echo yes)
+
+ifeq ($(SITE),yes)
+test: setup-test fmt lint test-native test-e2e test-real
+else
+test: setup-test fmt lint test-native test-real
+	@echo "The browser tests were left out: index.html or a program of the site is still missing."
+endif

@@ -1,8 +1,11 @@
 //! The native tests.
 
+mod catalog;
 mod forward;
+mod layering;
 mod shaders;
 mod stats;
 mod store;
 mod studies;
 mod tasks;
+mod tidy;
