@@ -1,5 +1,7 @@
 //! One run as a figure, a table and a sentence.
 
+use std::fmt::Write as _;
+
 use super::figure::{Axis, Bar, Cell, Estimate, Figure, Marks, Table};
 use crate::eval::engine::{Backend, SelfTest};
 use crate::eval::item::Target;
@@ -68,22 +70,25 @@ fn verdict_sentence(counts: &VerdictCounts, n_answerable: u64, n_unanswerable: u
         counts.get(Verdict::Right)
     );
     if n_unanswerable > 0 {
-        sentence.push_str(&format!(
+        // Writing to a String cannot fail.
+        let _ = write!(
+            sentence,
             "; it declined {} of the {} that nobody can answer",
             counts.get(Verdict::AbstainedRightly),
             n_unanswerable
-        ));
+        );
     }
     if n_answerable > 0 && counts.get(Verdict::AbstainedWrongly) > 0 {
-        sentence.push_str(&format!(
+        let _ = write!(
+            sentence,
             " and {} of the {} that can be answered",
             counts.get(Verdict::AbstainedWrongly),
             n_answerable
-        ));
+        );
     }
     for (verdict, words) in [(Verdict::Unparsed, "could not be read"), (Verdict::Error, "failed")] {
         if counts.get(verdict) > 0 {
-            sentence.push_str(&format!("; {} {words}", counts.get(verdict)));
+            let _ = write!(sentence, "; {} {words}", counts.get(verdict));
         }
     }
     sentence.push('.');

@@ -19,7 +19,7 @@ pub struct BootstrapInterval {
     pub undefined: usize,
 }
 
-/// Quantile by linear interpolation between order statistics (type 7 of Hyndman and Fan 1996, NumPy's default).
+/// Quantile by linear interpolation between order statistics (type 7 of Hyndman and Fan 1996, `NumPy`'s default).
 /// `sorted` must be in ascending order.
 ///
 /// # Errors

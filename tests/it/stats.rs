@@ -1,4 +1,6 @@
-//! Statistics against SciPy, NumPy and statsmodels; the numbers come from `tests/golden/make/stats.py`.
+//! Statistics against `SciPy`, `NumPy` and statsmodels; the numbers come from `tests/golden/make/stats.py`.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use likewise::stats::bootstrap::{percentile_interval, quantile};
 use likewise::stats::proportion::{normal_quantile, wilson};

@@ -1,5 +1,7 @@
 //! Every registered task, its items and its runs on scripted answers.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
