@@ -49,7 +49,7 @@ test-e2e: build
 	$(call timed,browser tests,cd tests/e2e && node --test specs/*.spec.mjs)
 
 # The site can be built once its page and its worker are more than empty programs.
-SITE := $(shell test -f index.html && ! grep -qx 'fn main() {}' src/bin/app.rs src/bin/worker.rs src/bin/cpu_worker.rs && echo yes)
+SITE := $(shell test -f index.html && ! grep -qx 'fn main() {}' src/bin/app.rs src/bin/worker.rs src/bin/cpu_worker.rs && test -d tests/e2e/specs && echo yes)
 
 ifeq ($(SITE),yes)
 test: setup-test fmt lint test-native test-e2e test-real
