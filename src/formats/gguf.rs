@@ -240,13 +240,17 @@ impl GgufHeader {
         }
     }
 
-    /// The type that holds most of the bytes.
+    /// The type that holds most of the values in matrices, embeddings aside where there is anything else: what model
+    /// pages name a file after.
     pub fn main_dtype(&self) -> Option<Dtype> {
-        let mut bytes = std::collections::BTreeMap::<Dtype, u64>::new();
-        for tensor in &self.tensors {
-            *bytes.entry(tensor.dtype).or_default() += tensor.size_bytes;
-        }
-        bytes.into_iter().max_by_key(|&(_, size)| size).map(|(dtype, _)| dtype)
+        let most = |is_counted: &dyn Fn(&TensorEntry) -> bool| {
+            let mut n_values = std::collections::BTreeMap::<Dtype, usize>::new();
+            for tensor in self.tensors.iter().filter(|tensor| is_counted(tensor)) {
+                *n_values.entry(tensor.dtype).or_default() += tensor.n_values();
+            }
+            n_values.into_iter().max_by_key(|&(_, n)| n).map(|(dtype, _)| dtype)
+        };
+        most(&|tensor| tensor.shape.len() > 1 && tensor.name.starts_with("blk.")).or_else(|| most(&|_| true))
     }
 }
 

@@ -3,6 +3,7 @@
 mod catalog;
 mod forward;
 mod layering;
+mod parsers;
 mod shaders;
 mod stats;
 mod store;
