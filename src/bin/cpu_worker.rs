@@ -1,3 +1,40 @@
 //! The processor worker: fetched only where WebGPU is missing or fails.
 
-fn main() {}
+use likewise::eval::engine::{Backend, Control};
+use likewise::inference::cpu_engine::{Arithmetic, CpuForward};
+use likewise::inference::language_model::LanguageModel;
+use likewise::inference::load::{LoadStage, load_cpu};
+use likewise::platform;
+use likewise::worker::host::{LoadFailure, LoadRequest, Loaded, Loader, serve};
+use likewise::worker::open::{failure_of, notice_of_cache, open_weights, phase_of};
+
+struct CpuLoader;
+
+impl Loader for CpuLoader {
+    type Engine = LanguageModel<CpuForward>;
+    const BACKEND: Backend = Backend::Cpu;
+
+    async fn load(request: LoadRequest<'_>) -> Result<Loaded<Self::Engine>, LoadFailure> {
+        let (weights, identity) = open_weights(&request).await?;
+        let progress = |stage: LoadStage, done, total| (request.progress)(phase_of(stage), done, total, 0);
+        let control = Control {
+            cancel: request.cancel.clone(),
+            events: &|_| {},
+            now: platform::now_millis,
+            breathe: platform::breathe,
+        };
+        let budget = request.budget_bytes;
+        let loaded = load_cpu(&weights, Arithmetic::Fast, &identity, budget, &progress, &control).await;
+        let engine = loaded.map_err(failure_of)?;
+        // The heap never shrinks, so its size is what the model costs.
+        let memory_bytes = platform::heap_bytes();
+        Ok(Loaded { engine, memory_bytes, cached: weights.cached, notice: notice_of_cache(&weights) })
+    }
+
+    #[cfg(feature = "fault_injection")]
+    fn lose_device(_engine: &mut Self::Engine) {}
+}
+
+fn main() {
+    serve::<CpuLoader>();
+}

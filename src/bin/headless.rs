@@ -155,7 +155,11 @@ async fn ask<E: Engine>(engine: &mut E, request: Request) -> Result<Response, Fa
 }
 
 fn text_field(line: &Value, key: &str) -> Result<String, Failure> {
-    Ok(line.get(key).and_then(Value::as_str).ok_or_else(|| format!("the field {key:?} is missing or no text"))?.to_owned())
+    Ok(line
+        .get(key)
+        .and_then(Value::as_str)
+        .ok_or_else(|| format!("the field {key:?} is missing or no text"))?
+        .to_owned())
 }
 
 fn prompt_of(line: &Value) -> Result<Prompt, Failure> {

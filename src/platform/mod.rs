@@ -5,7 +5,7 @@
 #[cfg_attr(not(target_arch = "wasm32"), path = "native.rs")]
 mod imp;
 
-pub use imp::{breathe, init_logging, now_millis, random_u64, unix_millis};
+pub use imp::{breathe, heap_bytes, init_logging, now_millis, random_u64, unix_millis};
 
 /// A random id of 128 bits in lower-case hexadecimal.
 pub fn random_id() -> String {

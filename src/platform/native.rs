@@ -36,3 +36,8 @@ pub fn init_logging() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into());
     drop(tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init());
 }
+
+/// Native programs have no such heap; the operating system knows.
+pub fn heap_bytes() -> u64 {
+    0
+}

@@ -44,3 +44,8 @@ pub fn init_logging() {
         .with_filter(tracing_subscriber::filter::LevelFilter::WARN);
     drop(tracing_subscriber::registry().with(layer).try_init());
 }
+
+/// Bytes of the WebAssembly heap.
+pub fn heap_bytes() -> u64 {
+    core::arch::wasm32::memory_size(0) as u64 * 65_536
+}

@@ -25,7 +25,9 @@ impl Device {
     pub fn in_words(&self) -> String {
         match self {
             Self::Unknown => "Looking at this device…".to_owned(),
-            Self::Gpu { adapter } if adapter.is_empty() => "WebGPU adapter found: models run on this device's graphics card.".to_owned(),
+            Self::Gpu { adapter } if adapter.is_empty() => {
+                "WebGPU adapter found: models run on this device's graphics card.".to_owned()
+            }
             Self::Gpu { adapter } => format!("WebGPU adapter found ({adapter}): models run on it."),
             Self::Cpu { why } => {
                 format!("Processor only: {why}. Models run more slowly; reading results and judging need no model.")

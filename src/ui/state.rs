@@ -453,7 +453,8 @@ impl State {
                 Some(imported)
             }
             Err(error) => {
-                let kind = if matches!(error, StoreError::Corrupt { .. }) { NoticeKind::BadImport } else { notice_of(&error) };
+                let kind =
+                    if matches!(error, StoreError::Corrupt { .. }) { NoticeKind::BadImport } else { notice_of(&error) };
                 self.notify(kind, error.to_string());
                 None
             }
@@ -512,9 +513,7 @@ impl State {
 
 /// A JavaScript error's own words.
 pub(crate) fn words_of(error: &JsValue) -> String {
-    error
-        .dyn_ref::<js_sys::Error>()
-        .map_or_else(|| format!("{error:?}"), |error| String::from(error.message()))
+    error.dyn_ref::<js_sys::Error>().map_or_else(|| format!("{error:?}"), |error| String::from(error.message()))
 }
 
 /// The state, from the context that the app provides.

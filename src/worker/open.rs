@@ -52,9 +52,7 @@ pub fn failure_of(error: LoadError) -> LoadFailure {
     match error {
         LoadError::Format(error) => error.into(),
         LoadError::Gpu(error) => failure_of_gpu(&error),
-        LoadError::Engine(error) => {
-            LoadFailure::Device { notice: notice_of_engine(&error), detail: error.to_string() }
-        }
+        LoadError::Engine(error) => LoadFailure::Device { notice: notice_of_engine(&error), detail: error.to_string() },
     }
 }
 

@@ -173,18 +173,30 @@ fn the_table_has_no_cycle() {
                 done.insert(module.clone());
             }
         }
-        assert!(done.len() > before, "a cycle among {:?}", table.keys().filter(|m| !done.contains(*m)).collect::<Vec<_>>());
+        assert!(
+            done.len() > before,
+            "a cycle among {:?}",
+            table.keys().filter(|m| !done.contains(*m)).collect::<Vec<_>>()
+        );
     }
 }
 
 #[test]
 fn the_scan_sees_uses_paths_and_groups() {
-    let code = code_only("use crate::{gpu, eval::{a, b}, worker::client};\nlet x = crate::store::open(); // crate::ui\n\"crate::app\"");
-    assert_eq!(crate_paths(&code), ["gpu", "eval::", "worker::client", "store::open"].map(|p| p.trim_end_matches("::")));
+    let code = code_only(
+        "use crate::{gpu, eval::{a, b}, worker::client};\nlet x = crate::store::open(); // crate::ui\n\"crate::app\"",
+    );
+    assert_eq!(
+        crate_paths(&code),
+        ["gpu", "eval::", "worker::client", "store::open"].map(|p| p.trim_end_matches("::"))
+    );
 }
 
 #[test]
 fn a_forbidden_edge_is_found_and_a_partial_one_honored() {
     let table = table("| module | may import |\n| --- | --- |\n| ui | worker::client |\n| worker | |\n| gpu | |\n");
-    assert_eq!(undeclared("ui", "crate::worker::client::X crate::worker::host::Y crate::gpu::Z", &table), ["worker::host", "gpu::Z"]);
+    assert_eq!(
+        undeclared("ui", "crate::worker::client::X crate::worker::host::Y crate::gpu::Z", &table),
+        ["worker::host", "gpu::Z"]
+    );
 }

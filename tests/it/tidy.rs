@@ -76,7 +76,8 @@ fn no_file_holds_what_the_rules_forbid() {
     for (path, text) in tests_and_sources() {
         let below = path.strip_prefix(root()).unwrap();
         for (word, reason) in forbidden {
-            if text.contains(word) && !known_debts.iter().any(|(file, debt)| Path::new(file) == below && *debt == word) {
+            if text.contains(word) && !known_debts.iter().any(|(file, debt)| Path::new(file) == below && *debt == word)
+            {
                 problems.push(format!("{}: {word}: {reason}", path.display()));
             }
         }

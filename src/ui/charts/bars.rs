@@ -15,7 +15,14 @@ pub(super) fn view(bars: &[Bar], axis: &Axis, label: String) -> impl IntoView + 
             groups.push(bar.group.clone());
         }
     }
-    let frame = Frame { width: 560.0, height: bars.len() as f64 * ROW + 58.0, left: 148.0, top: 8.0, right: 66.0, bottom: 42.0 };
+    let frame = Frame {
+        width: 560.0,
+        height: bars.len() as f64 * ROW + 58.0,
+        left: 148.0,
+        top: 8.0,
+        right: 66.0,
+        bottom: 42.0,
+    };
     let (x0, x1) = (frame.left, frame.width - frame.right);
     let mut last = "";
     let rows = bars

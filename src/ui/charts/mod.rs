@@ -23,7 +23,8 @@ pub(crate) fn short(value: f64) -> String {
 /// An estimate with interval and n, in words.
 pub(crate) fn estimate_in_words(estimate: &Estimate, percent: bool) -> String {
     let show = |value: f64| if percent { format!("{} %", short(value * 100.0)) } else { short(value) };
-    let interval = estimate.interval.map_or_else(String::new, |(low, high)| format!(" [{} to {}]", show(low), show(high)));
+    let interval =
+        estimate.interval.map_or_else(String::new, |(low, high)| format!(" [{} to {}]", show(low), show(high)));
     format!("{}{interval}, n = {}", show(estimate.value), estimate.n)
 }
 
@@ -72,7 +73,9 @@ type TextTable = (Vec<String>, Vec<Vec<String>>);
 fn as_table(marks: &Marks) -> TextTable {
     let heads = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
     let interval = |estimate: &Estimate| {
-        estimate.interval.map_or_else(|| ("–".to_owned(), "–".to_owned()), |(low, high)| (format!("{low:.4}"), format!("{high:.4}")))
+        estimate
+            .interval
+            .map_or_else(|| ("–".to_owned(), "–".to_owned()), |(low, high)| (format!("{low:.4}"), format!("{high:.4}")))
     };
     match marks {
         Marks::Bars { bars, .. } => (
@@ -80,22 +83,46 @@ fn as_table(marks: &Marks) -> TextTable {
             bars.iter()
                 .map(|bar| {
                     let (low, high) = interval(&bar.estimate);
-                    vec![bar.label.clone(), bar.group.clone(), format!("{:.4}", bar.estimate.value), low, high, bar.estimate.n.to_string()]
+                    vec![
+                        bar.label.clone(),
+                        bar.group.clone(),
+                        format!("{:.4}", bar.estimate.value),
+                        low,
+                        high,
+                        bar.estimate.n.to_string(),
+                    ]
                 })
                 .collect(),
         ),
         Marks::Scatter { points, x, y, .. } => (
             vec!["Label".to_owned(), x.label.clone(), y.label.clone()],
-            points.iter().map(|point| vec![point.label.clone(), format!("{:.4}", point.x), format!("{:.4}", point.y)]).collect(),
+            points
+                .iter()
+                .map(|point| vec![point.label.clone(), format!("{:.4}", point.x), format!("{:.4}", point.y)])
+                .collect(),
         ),
         Marks::Curve { lines, x, y } => (
-            vec!["Line".to_owned(), x.label.clone(), y.label.clone(), "Low (95 %)".to_owned(), "High (95 %)".to_owned(), "n".to_owned()],
+            vec![
+                "Line".to_owned(),
+                x.label.clone(),
+                y.label.clone(),
+                "Low (95 %)".to_owned(),
+                "High (95 %)".to_owned(),
+                "n".to_owned(),
+            ],
             lines
                 .iter()
                 .flat_map(|line| {
                     line.points.iter().map(move |(x, estimate)| {
                         let (low, high) = interval(estimate);
-                        vec![line.label.clone(), short(*x), format!("{:.4}", estimate.value), low, high, estimate.n.to_string()]
+                        vec![
+                            line.label.clone(),
+                            short(*x),
+                            format!("{:.4}", estimate.value),
+                            low,
+                            high,
+                            estimate.n.to_string(),
+                        ]
                     })
                 })
                 .collect(),
@@ -106,10 +133,17 @@ fn as_table(marks: &Marks) -> TextTable {
                 .iter()
                 .flat_map(|matrix| {
                     let n = matrix.labels.len();
-                    matrix.values.iter().enumerate().filter(move |(at, _)| n > 0 && at / n < at % n).map(move |(at, value)| {
-                        let name = |index: usize| matrix.labels.get(index).cloned().unwrap_or_default();
-                        vec![matrix.title.clone(), name(at / n), name(at % n), value.map_or_else(|| "–".to_owned(), |value| format!("{value:.3}"))]
-                    })
+                    matrix.values.iter().enumerate().filter(move |(at, _)| n > 0 && at / n < at % n).map(
+                        move |(at, value)| {
+                            let name = |index: usize| matrix.labels.get(index).cloned().unwrap_or_default();
+                            vec![
+                                matrix.title.clone(),
+                                name(at / n),
+                                name(at % n),
+                                value.map_or_else(|| "–".to_owned(), |value| format!("{value:.3}")),
+                            ]
+                        },
+                    )
                 })
                 .collect(),
         ),

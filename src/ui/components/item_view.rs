@@ -41,7 +41,11 @@ fn response_view(response: &Response, names: &[String]) -> AnyView {
         Response::Text { text, .. } => view! { <p class="said-raw">{text.clone()}</p> }.into_any(),
         Response::Forced { tokens, .. } => view! { <p>{tokens.len()} " tokens scored"</p> }.into_any(),
         Response::Next { top, .. } => {
-            let words: Vec<String> = top.iter().take(7).map(|(it, _)| format!("{:?} {:.1} %", it.text, libm::exp(it.logprob) * 100.0)).collect();
+            let words: Vec<String> = top
+                .iter()
+                .take(7)
+                .map(|(it, _)| format!("{:?} {:.1} %", it.text, libm::exp(it.logprob) * 100.0))
+                .collect();
             view! { <p>{words.join(", ")}</p> }.into_any()
         }
     }

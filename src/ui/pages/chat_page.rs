@@ -91,9 +91,10 @@ fn turn_view(at: usize, turn: Turn, open: RwSignal<Option<(usize, usize)>>) -> i
         }
         .into_any()
     };
-    let rate = turn.millis.filter(|millis| *millis > 0.0).map(|millis| {
-        format!("{} tokens, {:.1} a second. ", turn.steps.len(), turn.steps.len() as f64 / millis * 1e3)
-    });
+    let rate = turn
+        .millis
+        .filter(|millis| *millis > 0.0)
+        .map(|millis| format!("{} tokens, {:.1} a second. ", turn.steps.len(), turn.steps.len() as f64 / millis * 1e3));
     view! {
         <li class=if is_model { "turn assistant" } else { "turn user" } data-testid=if is_model { "answer" } else { "question" }>
             <div class="who">{if is_model { "Model" } else { "You" }}</div>
@@ -117,11 +118,15 @@ pub fn ChatPage() -> impl IntoView {
     let ask = move || {
         let Some(area) = input.get_untracked() else { return };
         let text = area.value().trim().to_owned();
-        if text.is_empty() || state.chat.get_untracked().command.is_some() || state.models.get_untracked().loaded.is_none() {
+        if text.is_empty()
+            || state.chat.get_untracked().command.is_some()
+            || state.models.get_untracked().loaded.is_none()
+        {
             return;
         }
         area.set_value("");
-        let sampling = Sampling { temperature: temperature.get_untracked() as f32, top_p: top_p.get_untracked() as f32, top_k: 0 };
+        let sampling =
+            Sampling { temperature: temperature.get_untracked() as f32, top_p: top_p.get_untracked() as f32, top_k: 0 };
         state.ask(text, sampling, seed.get_untracked(), LIMIT);
     };
     let n_turns = Memo::new(move |_| state.chat.get().turns.len());

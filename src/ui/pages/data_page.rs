@@ -67,7 +67,8 @@ pub fn DataPage() -> impl IntoView {
             let mut rows = Vec::new();
             for collection in Collection::ALL {
                 let records = state.list_records(collection, None).await;
-                let bytes: usize = records.iter().map(|record| record.json.len() + record.id.len() + record.parent.len()).sum();
+                let bytes: usize =
+                    records.iter().map(|record| record.json.len() + record.id.len() + record.parent.len()).sum();
                 rows.push((collection, records.len(), bytes as u64));
             }
             rows
@@ -89,7 +90,9 @@ pub fn DataPage() -> impl IntoView {
         });
     };
     let import = move |event: web_sys::Event| {
-        let Some(input) = event.target().and_then(|target| target.dyn_into::<web_sys::HtmlInputElement>().ok()) else { return };
+        let Some(input) = event.target().and_then(|target| target.dyn_into::<web_sys::HtmlInputElement>().ok()) else {
+            return;
+        };
         let Some(file) = input.files().and_then(|files| files.get(0)) else { return };
         spawn_local(async move {
             if file.size() > crate::store::backup::MAX_BYTES as f64 {

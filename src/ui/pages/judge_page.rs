@@ -46,9 +46,12 @@ impl Judging {
             Err(error) => return self.state.notify(NoticeKind::BadItems, error.to_string()),
         };
         let records: Vec<SessionRecord> = self.state.list(Collection::Sessions, None).await;
-        let newest = records
-            .into_iter()
-            .rfind(|record| record.study_id == study.id && record.study_version == study.version && !record.simulated && record.labeller == Labeller::Participant);
+        let newest = records.into_iter().rfind(|record| {
+            record.study_id == study.id
+                && record.study_version == study.version
+                && !record.simulated
+                && record.labeller == Labeller::Participant
+        });
         if let Some(record) = newest {
             let judgments: Vec<Judgment> = self.state.list(Collection::Judgments, Some(&record.id)).await;
             match Session::resume(&study, record, &judgments) {
@@ -102,7 +105,10 @@ impl Judging {
             return;
         }
         self.act(|session| {
-            session.answer(Answer { rating }, rt_millis, platform::unix_millis(), input).map(Some).map_err(|error| error.to_string())
+            session
+                .answer(Answer { rating }, rt_millis, platform::unix_millis(), input)
+                .map(Some)
+                .map_err(|error| error.to_string())
         });
     }
 
@@ -111,7 +117,8 @@ impl Judging {
     }
 
     fn key(self, event: &web_sys::KeyboardEvent) {
-        let running = self.session.with_untracked(|session| session.as_ref().is_some_and(|session| !session.is_finished()));
+        let running =
+            self.session.with_untracked(|session| session.as_ref().is_some_and(|session| !session.is_finished()));
         if !running || event.repeat() || event.ctrl_key() || event.alt_key() || event.meta_key() {
             return;
         }
@@ -120,7 +127,9 @@ impl Judging {
             event.prevent_default();
             self.undo(Input::Keyboard);
         } else if let Ok(rating) = key.parse::<u8>()
-            && self.study.with_untracked(|study| study.as_ref().is_some_and(|study| (study.scale.min..=study.scale.max).contains(&rating)))
+            && self.study.with_untracked(|study| {
+                study.as_ref().is_some_and(|study| (study.scale.min..=study.scale.max).contains(&rating))
+            })
         {
             event.prevent_default();
             self.answer(rating, Input::Keyboard);
@@ -185,7 +194,9 @@ fn TrialView(judging: Judging, session: Session) -> impl IntoView {
 async fn model_ratings(state: State, words: &[String]) -> Option<(Run, Vec<ItemResult>)> {
     let runs: Vec<Run> = state.list(Collection::Runs, None).await;
     let wanted = words.len() * words.len().saturating_sub(1) / 2;
-    let run = runs.into_iter().rfind(|run| run.task_id == "pair_rating" && run.status == RunStatus::Complete && run.n_items == wanted)?;
+    let run = runs
+        .into_iter()
+        .rfind(|run| run.task_id == "pair_rating" && run.status == RunStatus::Complete && run.n_items == wanted)?;
     let results = state.list(Collection::ItemResults, Some(&run.id)).await;
     Some((run, results))
 }
@@ -214,15 +225,25 @@ fn EndView(judging: Judging, session: Session) -> impl IntoView {
         }
     };
     let busy = move || state.runs.with(|runs| runs.command().is_some());
-    let progress = Signal::derive(move || state.runs.with(|runs| runs.active.as_ref().map_or((0.0, 0.0), |it| (it.results.len() as f64, it.run.n_items as f64))));
+    let progress = Signal::derive(move || {
+        state
+            .runs
+            .with(|runs| runs.active.as_ref().map_or((0.0, 0.0), |it| (it.results.len() as f64, it.run.n_items as f64)))
+    });
     let words = Signal::derive(move || format!("{} of {} pairs", progress.get().0, progress.get().1));
     let session_id = session.record().id.clone();
     let records = (session.record().clone(), session.judgments().to_vec());
     let figures = move || {
         let alone = || Figure {
             title: study.title.clone(),
-            caption: format!("Your ratings of {} pairs of words; darker in light mode, lighter in dark mode, is more similar.", study.n_pairs()),
-            marks: Marks::Matrices { matrices: vec![person.clone()], scale: Axis { label: "similarity".to_owned(), range, percent: false } },
+            caption: format!(
+                "Your ratings of {} pairs of words; darker in light mode, lighter in dark mode, is more similar.",
+                study.n_pairs()
+            ),
+            marks: Marks::Matrices {
+                matrices: vec![person.clone()],
+                scale: Axis { label: "similarity".to_owned(), range, percent: false },
+            },
             notes: Vec::new(),
             sources: vec![session_id.clone()],
         };
@@ -231,16 +252,23 @@ fn EndView(judging: Judging, session: Session) -> impl IntoView {
             Some((run, results)) => {
                 let theirs = matrix_from_run(&run.engine.model_name, &person.labels, &results);
                 let sources = [session_id.clone(), run.id.clone()];
-                let story = similarity_story(&person, &theirs, &Labels { title: &study.title, scale: range, notes: &[], sources: &sources });
+                let story = similarity_story(
+                    &person,
+                    &theirs,
+                    &Labels { title: &study.title, scale: range, notes: &[], sources: &sources },
+                );
                 match story {
                     Ok(story) => {
-                        let rho = story.agreement.as_ref().map_or_else(ToString::to_string, |it| format!("Spearman's rho = {:.2}, n = {} pairs", it.rho, it.n_pairs));
+                        let rho = story.agreement.as_ref().map_or_else(ToString::to_string, |it| {
+                            format!("Spearman's rho = {:.2}, n = {} pairs", it.rho, it.n_pairs)
+                        });
                         view! {
                             <p class="lede" data-testid="story">{story.sentence.clone()}</p>
                             <p data-testid="rho">{rho}</p>
                             <Chart figure=story.matrices />
                             <Chart figure=story.scatter />
-                        }.into_any()
+                        }
+                        .into_any()
                     }
                     Err(error) => view! { <p>{error.to_string()}</p> <Chart figure=alone() /> }.into_any(),
                 }

@@ -20,8 +20,11 @@ use crate::ui::state::use_state;
 pub fn LoadProgress() -> impl IntoView {
     let state = use_state();
     let loading = move || state.models.get().loading;
-    let label = Signal::derive(move || loading().map_or_else(String::new, |it| format!("{}: {}", it.name, it.phase_in_words())));
-    let progress = Signal::derive(move || loading().map_or((0.0, 0.0), |it| (it.done_bytes as f64, it.total_bytes as f64)));
+    let label = Signal::derive(move || {
+        loading().map_or_else(String::new, |it| format!("{}: {}", it.name, it.phase_in_words()))
+    });
+    let progress =
+        Signal::derive(move || loading().map_or((0.0, 0.0), |it| (it.done_bytes as f64, it.total_bytes as f64)));
     let words = Signal::derive(move || {
         let Some(it) = loading() else { return String::new() };
         let mut words = bytes_in_words(it.done_bytes);

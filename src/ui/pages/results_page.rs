@@ -43,14 +43,27 @@ fn save_file(state: State, name: &str, kind: &str, text: Result<String, impl std
 fn RunView(run: Run, results: Vec<ItemResult>) -> impl IntoView {
     let state = use_state();
     let summary = run_summary(&run, &results);
-    let going_on = state.runs.with_untracked(|runs| runs.command().is_some() && runs.active.as_ref().is_some_and(|active| active.run.id == run.id));
+    let going_on = state.runs.with_untracked(|runs| {
+        runs.command().is_some() && runs.active.as_ref().is_some_and(|active| active.run.id == run.id)
+    });
     let status = status_in_words(&run.status, going_on);
     let name = format!("task-{}_run-{}", run.task_id, run.id.get(..8).unwrap_or(&run.id));
-    let as_json = { let (run, results, name) = (run.clone(), results.clone(), name.clone()); move |_| save_file(state, &format!("{name}.json"), "application/json", run_to_json(&run, &results)) };
-    let as_csv = { let (run, results) = (run.clone(), results.clone()); move |_| save_file(state, &format!("{name}.csv"), "text/csv", run_to_csv(&run, &results)) };
-    let resumable = run.status != RunStatus::Complete && !going_on && !tasks::find(&run.task_id).is_none_or(|entry| entry.info.items_path.is_empty());
+    let as_json = {
+        let (run, results, name) = (run.clone(), results.clone(), name.clone());
+        move |_| save_file(state, &format!("{name}.json"), "application/json", run_to_json(&run, &results))
+    };
+    let as_csv = {
+        let (run, results) = (run.clone(), results.clone());
+        move |_| save_file(state, &format!("{name}.csv"), "text/csv", run_to_csv(&run, &results))
+    };
+    let resumable = run.status != RunStatus::Complete
+        && !going_on
+        && !tasks::find(&run.task_id).is_none_or(|entry| entry.info.items_path.is_empty());
     let again = run.clone();
-    let same = { let run = run.clone(); move || same_model(state, &run) };
+    let same = {
+        let run = run.clone();
+        move || same_model(state, &run)
+    };
     let other = same.clone();
     view! {
         <section class="stack" data-testid="result">

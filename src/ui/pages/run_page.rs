@@ -77,7 +77,9 @@ pub fn RunPage() -> impl IntoView {
         });
     };
     let progress = Signal::derive(move || {
-        state.runs.with(|runs| runs.active.as_ref().map_or((0.0, 0.0), |it| (it.results.len() as f64, it.run.n_items as f64)))
+        state
+            .runs
+            .with(|runs| runs.active.as_ref().map_or((0.0, 0.0), |it| (it.results.len() as f64, it.run.n_items as f64)))
     });
     let label = Signal::derive(move || {
         state.runs.with(|runs| match &runs.active {
@@ -86,8 +88,14 @@ pub fn RunPage() -> impl IntoView {
         })
     });
     let words = Signal::derive(move || format!("{} of {} items", progress.get().0, progress.get().1));
-    let results = Memo::new(move |_| state.runs.with(|runs| runs.active.as_ref().map(|active| active.results.clone()).unwrap_or_default()));
-    let ended = move || state.runs.with(|runs| runs.active.as_ref().filter(|_| runs.command().is_none()).map(|active| active.run.clone()));
+    let results = Memo::new(move |_| {
+        state.runs.with(|runs| runs.active.as_ref().map(|active| active.results.clone()).unwrap_or_default())
+    });
+    let ended = move || {
+        state
+            .runs
+            .with(|runs| runs.active.as_ref().filter(|_| runs.command().is_none()).map(|active| active.run.clone()))
+    };
     view! {
         {move || match tasks::find(&task.get()) {
             Some(entry) => view! { <Heading text=entry.info.title /> <p>{entry.info.question}</p> }.into_any(),
