@@ -1,0 +1,28 @@
+// The built site under a sub-path on the plainest of servers: no byte ranges, no rewrites.
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { serve } from "../../../tools/serve.mjs";
+
+const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../../..");
+export const PREFIX = "/a/b/";
+export const MODEL_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf";
+export const MODEL_PATH = resolve(process.env.LIKEWISE_MODEL ?? join(ROOT, "models-cache", MODEL_FILE));
+export const GOLDEN = join(ROOT, "tests/golden/models");
+const DIST = resolve(process.env.SITE_DIST ?? join(ROOT, "dist"));
+
+/** Starts the site; `model: true` adds the catalog's weights, without touching the build's folder. */
+export async function startSite({ model = false } = {}) {
+  if (!existsSync(join(DIST, "index.html"))) throw new Error(`no built site in ${DIST}: run make build first`);
+  if (!model) return serve({ folder: DIST, prefix: PREFIX, ranges: false });
+  const folder = mkdtempSync(join(tmpdir(), "likewise-site-"));
+  for (const name of readdirSync(DIST)) if (name !== "models") symlinkSync(join(DIST, name), join(folder, name));
+  mkdirSync(join(folder, "models"));
+  for (const name of readdirSync(join(DIST, "models"))) {
+    if (name !== MODEL_FILE) symlinkSync(join(DIST, "models", name), join(folder, "models", name));
+  }
+  symlinkSync(MODEL_PATH, join(folder, "models", MODEL_FILE));
+  const site = await serve({ folder, prefix: PREFIX, ranges: false });
+  return { url: site.url, close: async () => { await site.close(); rmSync(folder, { recursive: true }); } };
+}

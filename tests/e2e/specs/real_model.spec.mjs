@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { test } from "node:test";
+import { openPage, startBrowser } from "../lib/browser.mjs";
+import { MODEL_PATH, startSite } from "../lib/site.mjs";
+
+const skip = existsSync(MODEL_PATH) ? false : "the model is not here: run make model";
+const MINUTE = 60_000;
+
+test("gpu: the real model loads, talks, takes a benchmark, and the results outlive a reload", { skip }, async (t) => {
+  const site = await startSite({ model: true });
+  const browser = await startBrowser("gpu");
+  try {
+    const { page, settle, id } = await openPage(browser, site);
+    await page.goto(`${site.url}chat/`);
+    await id("load-default").click();
+    await id("chat-send").and(page.locator(":enabled")).or(id("notices").locator("section")).first().waitFor({ timeout: 4 * MINUTE });
+    assert.equal(await id("notices").textContent(), "");
+
+    await id("chat-input").fill("What is the capital of France?");
+    await id("chat-input").press("Enter");
+    await page.waitForFunction(() => document.querySelectorAll("[data-testid=answer] [data-testid=word]").length >= 4, null, { timeout: 4 * MINUTE });
+    await page.getByText("Finished", { exact: true }).waitFor({ timeout: 4 * MINUTE });
+    const answer = await id("answer").textContent();
+    t.diagnostic(answer);
+    assert.match(answer, /Paris/);
+    const nTokens = Number(/(\d+) tokens/.exec(answer)[1]);
+    assert.ok(nTokens >= 8, answer);
+
+    // Links keep the page and with it the model.
+    await id("nav-tasks").click();
+    await id("choose-known_unknowns").click();
+    await id("n-items").fill("3");
+    await id("n-items").press("Tab");
+    await id("run-start").click();
+    await id("open-result").waitFor({ timeout: 4 * MINUTE });
+    assert.equal(await id("item").count(), 3);
+    const verdicts = await id("counts").first().textContent();
+
+    await page.goto(`${site.url}results/`);
+    await page.reload();
+    assert.equal(await id("run-row").count().then(async (n) => n || (await id("run-row").first().waitFor(), id("run-row").count())), 1);
+    await id("run-row").getByRole("link").click();
+    await id("result").waitFor();
+    assert.equal(await id("result-status").textContent(), "complete");
+    assert.equal(await id("item").count(), 3);
+    assert.equal(await id("counts").first().textContent(), verdicts);
+    settle();
+  } finally {
+    await browser.close();
+    await site.close();
+  }
+});

@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, before, test } from "node:test";
+import { openPage, startBrowser, storedCounts } from "../lib/browser.mjs";
+import { startSite } from "../lib/site.mjs";
+import { answer, atTrial, begin } from "../lib/study.mjs";
+
+let site, browser;
+before(async () => { site = await startSite(); browser = await startBrowser("cpu"); });
+after(async () => { await browser?.close(); await site?.close(); });
+
+async function exported(page, id) {
+  const [download] = await Promise.all([page.waitForEvent("download"), id("export-all").click()]);
+  const path = await download.path();
+  return { path, text: readFileSync(path, "utf8") };
+}
+
+test("a whole study with keys alone, over a reload and an undo", async () => {
+  const it = await openPage(browser, site);
+  const { page, context, settle, id } = it;
+  await page.goto(`${site.url}judge/`);
+  await begin(it);
+  await answer(it, 0, 5);
+  await atTrial(page, 5);
+  await page.keyboard.press("u");
+  await atTrial(page, 4);
+  await answer(it, 4, 30);
+  await atTrial(page, 30);
+  const before = [await id("left").or(id("instruction")).textContent()];
+  await page.reload();
+  await atTrial(page, 30);
+  assert.deepEqual([await id("left").or(id("instruction")).textContent()], before, "the same trial after the reload");
+  // 12 words make 66 pairs; 6 come twice and 2 are catch trials.
+  await answer(it, 30, 74);
+  await id("judge-end").waitFor();
+  await id("judge-end").getByTestId("figure").first().waitFor();
+  await page.reload();
+  await id("judge-end").waitFor();
+  const counts = await storedCounts(page, site);
+  // 74 answers that count, the one taken back, and the record that takes it back.
+  assert.deepEqual({ sessions: counts.sessions, judgments: counts.judgments }, { sessions: 1, judgments: 76 });
+  settle();
+  await context.close();
+});
+
+test("export, erase and import give the same records", async () => {
+  const it = await openPage(browser, site);
+  const { page, context, settle, id } = it;
+  await page.goto(`${site.url}judge/`);
+  await begin(it);
+  await answer(it, 0, 4);
+  await atTrial(page, 4);
+  await page.goto(`${site.url}data/`);
+  await id("stored").waitFor();
+  const first = await exported(page, id);
+  assert.equal(JSON.parse(first.text.split("\n")[0]).n, 5);
+  await id("erase-all").click();
+  await id("erase-all-yes").click();
+  await page.getByText("Everything was erased.").waitFor();
+  assert.deepEqual(await storedCounts(page, site), { runs: 0, itemresults: 0, sessions: 0, judgments: 0, settings: 0 });
+  await id("import-file").setInputFiles({ name: "likewise-data.jsonl", mimeType: "application/jsonl", buffer: Buffer.from(first.text) });
+  await page.getByText("5 records imported, 0 were here already.").waitFor();
+  assert.equal((await exported(page, id)).text, first.text);
+  await id("import-file").setInputFiles({ name: "likewise-data.jsonl", mimeType: "application/jsonl", buffer: Buffer.from(first.text) });
+  await page.getByText("0 records imported, 5 were here already.").waitFor();
+  await page.goto(`${site.url}judge/`);
+  await atTrial(page, 4);
+  settle();
+  await context.close();
+});
