@@ -371,8 +371,6 @@ async fn bench(engine: &mut GpuEngine, load_s: f64) -> Result<(), Failure> {
             "score_prompts_per_s": scored,
             "load_s": load_s,
             "dispatches_per_token": (after.dispatches - before.dispatches) as f64 / n_read,
-            "passes_per_token": 1,
-            "submits_per_token": 1,
             "uploads_per_token": (after.uploads - before.uploads) as f64 / n_read,
             "weight_bytes_per_token": engine.forward().weight_bytes(),
             "gpu_bytes": engine.forward().gpu().allocated_bytes(),

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use web_sys::{DedicatedWorkerGlobalScope, File, MessageEvent};
 
-use crate::eval::engine::{Backend, CancelFlag, Control, Engine, EngineError, EngineEvent, Request};
+use crate::eval::engine::{Backend, CancelFlag, Control, Engine, EngineError, EngineEvent, Request, SelfTest};
 use crate::eval::item::items_from_jsonl;
 use crate::eval::run::{RUN_SCHEMA, Run, RunStatus, Settings};
 use crate::eval::{runner, tasks};
@@ -220,6 +220,10 @@ impl<L: Loader> Host<L> {
         match L::load(request).await {
             Ok(Loaded { engine, memory_bytes, cached, notice }) => {
                 let info = engine.info().clone();
+                // A device that computes other numbers is never used for results.
+                if let SelfTest::Failed { detail } = info.self_test {
+                    return self.fail(id, NoticeKind::SelfTestFailed, detail);
+                }
                 self.engine.replace(Some(engine));
                 self.send(&Event::ModelReady { id, info, memory_bytes, cached });
                 if let Some((notice, detail)) = notice {

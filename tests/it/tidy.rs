@@ -66,8 +66,8 @@ fn no_file_holds_what_the_rules_forbid() {
     let forbidden: [(&str, &str); 5] = [
         ("inner_html", "text from files and models must stay text"),
         ("#[ignore", "a test that does not run proves nothing"),
-        ("/work/", "a machine's path"),
-        ("/root/", "a machine's path"),
+        (concat!("/wo", "rk/"), "a machine's path"),
+        (concat!("/ro", "ot/"), "a machine's path"),
         ("/home/", "a machine's path"),
     ];
     // Against the rules already; to be repaid in the file itself (a measurement that does not run with the tests).
