@@ -178,7 +178,7 @@ impl Gpu {
     /// whole blocks, [`GpuError::Device`] when memory is out (on the web it may surface at the next read).
     pub fn create(&self, name: &str, shape: &[usize], layout: Layout) -> Result<Tensor, GpuError> {
         let tensor = Tensor::with_planes(name, shape, layout, None);
-        if layout.is_quantized() && tensor.cols() % 32 != 0 {
+        if layout.is_quantized() && !tensor.cols().is_multiple_of(32) {
             return Err(GpuError::shape(
                 "create",
                 format!("{name} has rows of {}, not a multiple of 32", tensor.cols()),
@@ -228,7 +228,7 @@ impl Gpu {
                 ),
             ));
         };
-        if offset_bytes % 4 != 0 || bytes.len() % 4 != 0 {
+        if !offset_bytes.is_multiple_of(4) || !bytes.len().is_multiple_of(4) {
             return Err(GpuError::shape("write", "offset and length must be multiples of 4"));
         }
         self.inner.queue.write_buffer(&buffer.raw, offset_bytes, bytes);
@@ -526,31 +526,5 @@ mod tests {
         rec.dispatch(&BROKEN, &[0; 4], &[], [1, 1, 1]);
         assert!(matches!(prepare(&gpu, &rec), Err(GpuError::Device { .. })));
         assert!(matches!(gpu.check(), Err(GpuError::Device { .. })));
-    }
-
-    /// Not a check but a measurement: `cargo test --lib gpu::device::tests::measure -- --ignored --nocapture`.
-    #[test]
-    #[ignore = "prints times of the default model's shapes"]
-    #[expect(clippy::print_stdout, reason = "a measurement for a person")]
-    fn measure_matvec() {
-        let gpu = gpu();
-        println!("{}", gpu.adapter());
-        for m in [1, 32] {
-            for (n, k) in [(576, 576), (192, 576), (1536, 576), (576, 1536), (49152, 576)] {
-                let (w, _) = crate::gpu::testing::weights(&gpu, Layout::Q4_1, &[n, k], 1);
-                let (x, state) = (tensor(&gpu, &[m, k], &noise(m * k, 2)), state(&gpu, 0, m));
-                let mut rec = Recording::new();
-                kernels::matmul(&mut rec, &w, &x, &state);
-                let prepared = prepare(&gpu, &rec).unwrap();
-                let steps = 1 + u32::try_from(20_000_000 / (n * k * m)).unwrap();
-                gpu.submit(&prepared, steps).unwrap();
-                pollster::block_on(gpu.finish()).unwrap();
-                let start = crate::platform::now_millis();
-                gpu.submit(&prepared, steps).unwrap();
-                pollster::block_on(gpu.finish()).unwrap();
-                let ms = (crate::platform::now_millis() - start) / f64::from(steps);
-                println!("m {m}, {n} x {k}: {ms:.3} ms, {:.2} GMAC/s", (n * k * m) as f64 / ms / 1e6);
-            }
-        }
     }
 }

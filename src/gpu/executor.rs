@@ -117,18 +117,18 @@ pub fn prepare(gpu: &Gpu, recording: &Recording) -> Result<Prepared, GpuError> {
     Ok(Prepared { steps, scratch_bytes, _buffers: buffers })
 }
 
-/// A buffer for every scratch tensor; those whose uses do not overlap share one.
-fn scratch_buffers(
-    gpu: &Gpu,
-    recording: &Recording,
-) -> Result<(HashMap<usize, Rc<OwnedBuffer>>, Vec<Rc<OwnedBuffer>>), GpuError> {
+/// Buffer of each scratch tensor by its id.
+type Assigned = HashMap<usize, Rc<OwnedBuffer>>;
+
+/// A buffer for every scratch tensor, and all buffers once; tensors whose uses do not overlap share one.
+fn scratch_buffers(gpu: &Gpu, recording: &Recording) -> Result<(Assigned, Vec<Rc<OwnedBuffer>>), GpuError> {
     let mut last_use: HashMap<usize, usize> = HashMap::new();
     for (index, op) in recording.ops.iter().enumerate() {
         for (tensor, _) in &op.bindings {
             last_use.insert(tensor.id(), index);
         }
     }
-    let mut assigned: HashMap<usize, Rc<OwnedBuffer>> = HashMap::new();
+    let mut assigned = Assigned::new();
     let mut all = Vec::new();
     for tensor in &recording.kept {
         if recording.scratch.contains(&tensor.id()) && !assigned.contains_key(&tensor.id()) {
@@ -152,13 +152,12 @@ fn scratch_buffers(
             let needed: u64 = tensor.plane_bytes().iter().sum();
             // The smallest that fits; else a new one.
             let fit = (0..free.len()).filter(|&i| free[i].raw.size() >= needed).min_by_key(|&i| free[i].raw.size());
-            let buffer = match fit {
-                Some(i) => free.swap_remove(i),
-                None => {
-                    let buffer = Rc::new(gpu.buffer(tensor.name(), needed)?);
-                    all.push(Rc::clone(&buffer));
-                    buffer
-                }
+            let buffer = if let Some(i) = fit {
+                free.swap_remove(i)
+            } else {
+                let buffer = Rc::new(gpu.buffer(tensor.name(), needed)?);
+                all.push(Rc::clone(&buffer));
+                buffer
             };
             assigned.insert(id, buffer);
         }

@@ -37,7 +37,7 @@ pub fn relayout(layout: Layout, ggml: &[u8]) -> Result<Vec<Vec<u8>>, GpuError> {
         Layout::Q4_0 => 18,
         Layout::Q4_1 => 20,
     };
-    if ggml.len() % unit != 0 {
+    if !ggml.len().is_multiple_of(unit) {
         return Err(GpuError::shape("relayout", format!("{} bytes are not whole {layout:?} blocks", ggml.len())));
     }
     let blocks = ggml.len() / unit;

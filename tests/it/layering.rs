@@ -127,12 +127,6 @@ fn undeclared(module: &str, code: &str, table: &BTreeMap<String, BTreeSet<String
         .collect()
 }
 
-/// Edges that stand in the code against the table. Each is a debt of the named file, to be repaid there.
-const KNOWN_DEBTS: [(&str, &str); 1] = [
-    // The measurement among the tests takes the time; it should be given a clock.
-    ("src/gpu/device.rs", "platform::now_millis"),
-];
-
 fn module_of(file: &Path) -> Option<String> {
     let below = file.strip_prefix(root().join("src")).unwrap();
     let first = below.components().next()?.as_os_str().to_str()?;
@@ -151,11 +145,7 @@ fn every_import_is_declared_in_the_table() {
             continue;
         }
         let code = code_only(&fs::read_to_string(&file).unwrap());
-        let below = file.strip_prefix(root()).unwrap();
         for path in undeclared(&module, &code, &table) {
-            if KNOWN_DEBTS.iter().any(|(file, edge)| Path::new(file) == below && *edge == path) {
-                continue;
-            }
             problems.push(format!("{}: `{module}` may not import `crate::{path}`", file.display()));
         }
     }

@@ -32,9 +32,9 @@ pub fn record(
     check_f32(rec, KERNEL.name, &[q, k_cache, v_cache]);
     let ok = head_dim > 0
         && head_dim <= 256
-        && head_dim % 4 == 0
+        && head_dim.is_multiple_of(4)
         && n_kv_heads > 0
-        && n_heads % n_kv_heads == 0
+        && n_heads.is_multiple_of(n_kv_heads)
         && q.cols() == n_heads * head_dim
         && k_cache.cols() == n_kv_heads * head_dim
         && k_cache.shape() == v_cache.shape()
