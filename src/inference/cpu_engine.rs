@@ -114,6 +114,7 @@ impl Embedding {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` hands errors over")]
 fn backend(error: candle_core::Error) -> EngineError {
     EngineError::Backend { detail: error.to_string() }
 }

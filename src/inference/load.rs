@@ -259,8 +259,7 @@ pub async fn self_test<F: Forward>(
         let Some(kl) = kl_from_probe(probe, &logits)? else {
             return Ok(SelfTest::Failed { detail: format!("probe {index} does not fit this model") });
         };
-        // Written this way round so that a NaN fails.
-        if !(kl <= limit) {
+        if kl.is_nan() || kl > limit {
             let detail = format!("probe {index}: divergence of {kl:.2e} nats from the reference, at most {limit:.0e}");
             return Ok(SelfTest::Failed { detail });
         }

@@ -24,14 +24,14 @@ pub fn top(logits: &[f32], n: usize) -> Vec<(u32, f32)> {
         return Vec::new();
     }
     if n < ranked.len() {
-        ranked.select_nth_unstable_by(n - 1, by_logit);
+        ranked.select_nth_unstable_by(n - 1, |a, b| by_logit(*a, *b));
         ranked.truncate(n);
     }
-    ranked.sort_unstable_by(by_logit);
+    ranked.sort_unstable_by(|a, b| by_logit(*a, *b));
     ranked
 }
 
-fn by_logit(a: &(u32, f32), b: &(u32, f32)) -> std::cmp::Ordering {
+fn by_logit(a: (u32, f32), b: (u32, f32)) -> std::cmp::Ordering {
     b.1.total_cmp(&a.1).then(a.0.cmp(&b.0))
 }
 
