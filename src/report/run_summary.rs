@@ -148,20 +148,20 @@ fn ratings_summary(run: &Run, results: &[ItemResult]) -> RunSummary {
         notes.push("A rating is the mean over the model's probabilities of the ratings 1 to 7.".to_owned());
     }
     let rows = rated.iter().map(|(result, value)| vec![Cell::Text(name(result)), Cell::Number(*value)]).collect();
-    RunSummary {
-        figure: Figure {
-            title: format!("{}: {}", run.engine.model_name, task_title(run)),
-            caption: sentence.clone(),
-            marks: Marks::Bars {
-                bars,
-                axis: Axis { label: "Rated similarity (1 to 7)".to_owned(), range: (1.0, 7.0), percent: false },
-            },
-            notes,
-            sources: vec![run.id.clone()],
-        },
-        table: Table { columns: ["pair", "rating"].map(str::to_owned).to_vec(), rows },
-        sentence,
-    }
+    let axis = Axis { label: "Rated similarity (1 to 7)".to_owned(), range: (1.0, 7.0), percent: false };
+    let table = Table { columns: ["pair", "rating"].map(str::to_owned).to_vec(), rows };
+    summary(run, sentence, Marks::Bars { bars, axis }, notes, table)
+}
+
+fn summary(run: &Run, sentence: String, marks: Marks, notes: Vec<String>, table: Table) -> RunSummary {
+    let figure = Figure {
+        title: format!("{}: {}", run.engine.model_name, task_title(run)),
+        caption: sentence.clone(),
+        marks,
+        notes,
+        sources: vec![run.id.clone()],
+    };
+    RunSummary { figure, table, sentence }
 }
 
 /// Summarizes a run from its results, which may be only some of its items.
@@ -190,18 +190,7 @@ pub fn run_summary(run: &Run, results: &[ItemResult]) -> RunSummary {
         notes.push(format!("Bars are shares of {} with 95 % Wilson intervals.", counted(total, "item", "items")));
     }
     let rates = HonestyRates::of(results);
-    RunSummary {
-        figure: Figure {
-            title: format!("{}: {}", run.engine.model_name, task_title(run)),
-            caption: sentence.clone(),
-            marks: Marks::Bars {
-                bars,
-                axis: Axis { label: "Share of items".to_owned(), range: (0.0, 1.0), percent: true },
-            },
-            notes,
-            sources: vec![run.id.clone()],
-        },
-        table: Table { columns: rate_columns(), rows: rates.all().iter().map(rate_row).collect() },
-        sentence,
-    }
+    let axis = Axis { label: "Share of items".to_owned(), range: (0.0, 1.0), percent: true };
+    let table = Table { columns: rate_columns(), rows: rates.all().iter().map(rate_row).collect() };
+    summary(run, sentence, Marks::Bars { bars, axis }, notes, table)
 }
