@@ -1,12 +1,12 @@
 //! The processor worker: fetched only where WebGPU is missing or fails.
 
-use likewise::eval::engine::{Backend, Control};
+use likewise::eval::engine::Backend;
 use likewise::inference::cpu_engine::{Arithmetic, CpuForward};
 use likewise::inference::language_model::LanguageModel;
-use likewise::inference::load::{LoadStage, load_cpu};
+use likewise::inference::load::load_cpu;
 use likewise::platform;
 use likewise::worker::host::{LoadFailure, LoadRequest, Loaded, Loader, serve};
-use likewise::worker::open::{failure_of, notice_of_cache, open_weights, phase_of};
+use likewise::worker::open::{failure_of, notice_of_cache, open_weights};
 
 struct CpuLoader;
 
@@ -16,15 +16,9 @@ impl Loader for CpuLoader {
 
     async fn load(request: LoadRequest<'_>) -> Result<Loaded<Self::Engine>, LoadFailure> {
         let (weights, identity) = open_weights(&request).await?;
-        let progress = |stage: LoadStage, done, total| (request.progress)(phase_of(stage), done, total, 0);
-        let control = Control {
-            cancel: request.cancel.clone(),
-            events: &|_| {},
-            now: platform::now_millis,
-            breathe: platform::breathe,
-        };
+        let tell = |stage, done, total| request.tell(stage, done, total);
         let budget = request.budget_bytes;
-        let loaded = load_cpu(&weights, Arithmetic::Fast, &identity, budget, &progress, &control).await;
+        let loaded = load_cpu(&weights, Arithmetic::Fast, &identity, budget, &tell, &request.control()).await;
         let engine = loaded.map_err(failure_of)?;
         // The heap never shrinks, so its size is what the model costs.
         let memory_bytes = platform::heap_bytes();

@@ -144,6 +144,11 @@ fn command_id(command: &Command) -> CommandId {
     }
 }
 
+/// What calls of a worker go by: the browser's clock and event loop.
+pub(super) fn control(cancel: CancelFlag, events: &dyn Fn(EngineEvent)) -> Control<'_> {
+    Control { cancel, events, now: platform::now_millis, breathe: platform::breathe }
+}
+
 impl<L: Loader> Host<L> {
     fn send(&self, event: &Event) {
         let posted = serde_json::to_string(event)
@@ -156,10 +161,6 @@ impl<L: Loader> Host<L> {
 
     fn fail(&self, id: CommandId, notice: NoticeKind, detail: String) {
         self.send(&Event::Failed { id, notice, detail });
-    }
-
-    fn control<'a>(&self, cancel: CancelFlag, events: &'a dyn Fn(EngineEvent)) -> Control<'a> {
-        Control { cancel, events, now: platform::now_millis, breathe: platform::breathe }
     }
 
     async fn drain(&self) {
@@ -243,7 +244,7 @@ impl<L: Loader> Host<L> {
             EngineEvent::Prefill { done, total, .. } => self.send(&Event::Prefill { id, done, total }),
             EngineEvent::Token { step, .. } => self.send(&Event::Token { id, step }),
         };
-        let answers = engine.respond(&[request], &self.control(cancel, &events)).await;
+        let answers = engine.respond(&[request], &control(cancel, &events)).await;
         self.engine.replace(Some(engine));
         match answers.into_iter().next() {
             Some(Ok(response)) => self.send(&Event::ChatDone { id, response }),
@@ -284,7 +285,7 @@ impl<L: Loader> Host<L> {
         let todo: Vec<_> =
             items.into_iter().enumerate().take(n_items).filter(|(_, item)| !done.contains(&item.id)).collect();
         let task = (entry.make)(&settings);
-        let control = self.control(cancel, &|_| {});
+        let control = control(cancel, &|_| {});
         let on_result = |result| self.send(&Event::ItemDone { id, result });
         let ended = runner::run_items(&run_id, task.as_ref(), &todo, &mut engine, &control, &on_result).await;
         self.engine.replace(Some(engine));

@@ -1,12 +1,30 @@
 //! From a load command to bytes that can be read by ranges, the same for every worker.
 
-use super::host::{LoadFailure, LoadRequest, notice_of_engine};
+use super::host::{LoadFailure, LoadRequest, control, notice_of_engine};
+use crate::eval::engine::Control;
 use crate::formats::FormatError;
 use crate::gpu::error::GpuError;
 use crate::inference::error::LoadError;
 use crate::inference::load::{LoadStage, ModelIdentity};
 use crate::protocol::{LoadPhase, ModelOrigin, NoticeKind};
 use crate::store::weights::{self, DownloadProgress, NotKept, WeightOrigin, Weights};
+
+impl LoadRequest<'_> {
+    /// What loading goes by.
+    pub fn control(&self) -> Control<'static> {
+        control(self.cancel.clone(), &|_| {})
+    }
+
+    /// Tells how far a stage of loading is.
+    pub fn tell(&self, stage: LoadStage, done: u64, total: u64) {
+        let phase = match stage {
+            LoadStage::Header => LoadPhase::Header,
+            LoadStage::Upload => LoadPhase::Upload,
+            LoadStage::SelfTest => LoadPhase::SelfTest,
+        };
+        (self.progress)(phase, done, total, 0);
+    }
+}
 
 /// Downloads or opens the model's file and says what is known of it.
 ///
@@ -36,15 +54,6 @@ pub fn notice_of_cache(weights: &Weights) -> Option<(NoticeKind, String)> {
         NotKept::Unavailable => (NoticeKind::StorageUnavailable, "the model works from memory and is not kept".into()),
         NotKept::OtherTab => (NoticeKind::OtherTab, "another tab is saving the same model".into()),
     })
-}
-
-/// The protocol's name of a stage.
-pub fn phase_of(stage: LoadStage) -> LoadPhase {
-    match stage {
-        LoadStage::Header => LoadPhase::Header,
-        LoadStage::Upload => LoadPhase::Upload,
-        LoadStage::SelfTest => LoadPhase::SelfTest,
-    }
 }
 
 /// What to tell the person about a load that failed.
