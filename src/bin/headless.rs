@@ -113,7 +113,7 @@ impl ByteSource for FileSource {
 fn sha256_of(path: &Path) -> Result<String, Failure> {
     let mut hasher = Sha256::new();
     std::io::copy(&mut File::open(path)?, &mut hasher)?;
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(runner::hex(&hasher.finalize()))
 }
 
 fn control() -> Control<'static> {

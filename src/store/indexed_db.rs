@@ -181,7 +181,7 @@ async fn connect(name: &str) -> Result<Connection, StoreError> {
         })
     };
     request.set_onupgradeneeded(Some(upgrade.as_ref().unchecked_ref()));
-    let blocked: Rc<RefCell<Option<Closure<dyn FnMut()>>>> = Rc::default();
+    let blocked = Rc::<RefCell<Option<Closure<dyn FnMut()>>>>::default();
     let opened = Promise::new(&mut |resolve, reject| {
         request.set_onsuccess(Some(&resolve));
         request.set_onerror(Some(&reject));

@@ -21,6 +21,7 @@ use web_sys::{
 use super::chunks::{CHUNK_BYTES, Journal, chunk_range, n_chunks};
 use super::web_file::{call, call_async, describe, error_name, fetch, object, resolve};
 use crate::eval::engine::CancelFlag;
+use crate::eval::runner::hex;
 use crate::formats::FormatError;
 use crate::formats::catalog::ModelCard;
 use crate::formats::source::ByteSource;
@@ -679,10 +680,6 @@ fn hash_js(bytes: &Uint8Array, hasher: &mut Sha256) {
         hasher.update(bytes.subarray(at, end).to_vec());
         at = end;
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A model's file in the cache.
