@@ -20,7 +20,7 @@ pub enum ModelOrigin {
     /// A card of the catalog.
     Catalog {
         /// The card.
-        card: ModelCard,
+        card: Box<ModelCard>,
     },
     /// The person's own file; the `File` object travels beside the message, in its `file` property.
     File {

@@ -1,4 +1,5 @@
 //! Leptos pages, components and charts.
+#![allow(clippy::needless_pass_by_value, reason = "a component owns its properties: its view outlives the call")]
 
 pub mod charts;
 pub mod components;

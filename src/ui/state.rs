@@ -254,11 +254,11 @@ impl State {
         if fall_back {
             self.backend.set(Backend::Cpu);
             if let Some((origin, file)) = self.last_load.get_value() {
-                self.load(origin, file);
+                self.load(origin, file.as_ref());
             }
-        } else if matches!(notice, NoticeKind::WorkerStopped | NoticeKind::VersionMismatch) && id == 0 {
-            self.stop_worker();
-        } else if notice == NoticeKind::DeviceLost {
+        } else if notice == NoticeKind::DeviceLost
+            || (id == 0 && matches!(notice, NoticeKind::WorkerStopped | NoticeKind::VersionMismatch))
+        {
             self.stop_worker();
         }
     }
@@ -266,7 +266,7 @@ impl State {
     // Models.
 
     /// Loads a model; `file` is the person's own.
-    pub fn load(self, origin: ModelOrigin, file: Option<web_sys::File>) {
+    pub fn load(self, origin: ModelOrigin, file: Option<&web_sys::File>) {
         let (model_id, name) = match &origin {
             ModelOrigin::Catalog { card } => (card.id.clone(), card.name.clone()),
             ModelOrigin::File { name, .. } => (format!("file:{name}"), name.clone()),
@@ -274,16 +274,16 @@ impl State {
         };
         let budget_bytes =
             if self.backend.get_untracked() == Backend::Gpu { GPU_BUDGET_BYTES } else { CPU_BUDGET_BYTES };
-        self.last_load.set_value(Some((origin.clone(), file.clone())));
+        self.last_load.set_value(Some((origin.clone(), file.cloned())));
         let site_root = self.site_root();
-        let id = self.send(|id| Command::Load { id, origin, site_root, budget_bytes }, file.as_ref());
+        let id = self.send(|id| Command::Load { id, origin, site_root, budget_bytes }, file);
         if let Some(id) = id {
             self.models.update(|models| models.start(id, model_id, name));
         }
     }
 
     /// Opens a file that a person picked or dropped.
-    pub fn load_file(self, file: web_sys::File) {
+    pub fn load_file(self, file: &web_sys::File) {
         let origin = ModelOrigin::File { name: file.name(), size_bytes: file.size() as u64 };
         self.load(origin, Some(file));
     }

@@ -57,7 +57,7 @@ pub(super) fn bottom(axis: &Axis, frame: &Frame) -> impl IntoView + use<> {
     view! {
         {marks}
         <line class="axis" x1=x0 x2=x1 y1=y1 y2=y1 />
-        <text class="tick" x=(x0 + x1) / 2.0 y=y1 + 34.0 text-anchor="middle">{axis.label.clone()}</text>
+        <text class="tick" x=f64::midpoint(x0, x1) y=y1 + 34.0 text-anchor="middle">{axis.label.clone()}</text>
     }
 }
 

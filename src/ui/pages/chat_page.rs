@@ -4,7 +4,7 @@ use leptos::html;
 use leptos::prelude::*;
 
 use super::models_page::NeedsModel;
-use crate::app::chat::{Turn, Word, words};
+use crate::app::chat::{Chat, Turn, Word, words};
 use crate::eval::engine::{Finish, Role, Sampling, TokenStep};
 use crate::ui::Heading;
 use crate::ui::components::field::{NumberField, SliderField};
@@ -58,7 +58,7 @@ fn finish_in_words(finish: Finish) -> Option<&'static str> {
 }
 
 /// One turn; `at` names it among the turns.
-fn turn_view(at: usize, turn: Turn, open: RwSignal<Option<(usize, usize)>>) -> impl IntoView {
+fn turn_view(at: usize, turn: &Turn, open: RwSignal<Option<(usize, usize)>>) -> impl IntoView + use<> {
     let is_model = turn.role == Role::Assistant;
     let said = if turn.steps.is_empty() {
         view! { <div class="said">{turn.text.clone()}</div> }.into_any()
@@ -151,7 +151,7 @@ pub fn ChatPage() -> impl IntoView {
                 <ol class="chat-log" data-testid="chat-log">
                     {move || (0..n_turns.get()).map(|at| {
                         let turn = Memo::new(move |_| state.chat.get().turns.get(at).cloned());
-                        move || turn.get().map(|turn| turn_view(at, turn, open))
+                        move || turn.get().map(|turn| turn_view(at, &turn, open))
                     }).collect_view()}
                 </ol>
                 <p class="hint" role="status" aria-live="polite" data-testid="chat-status">{move || status.get()}</p>
@@ -168,7 +168,7 @@ pub fn ChatPage() -> impl IntoView {
                 <div class="row">
                     <button type="button" class="primary" data-testid="chat-send" disabled=move || busy() || !ready() on:click=move |_| ask()>"Send"</button>
                     <button type="button" data-testid="chat-stop" disabled=move || !busy() on:click=move |_| state.stop_chat()>"Stop"</button>
-                    <button type="button" class="quiet" data-testid="chat-clear" disabled=busy on:click=move |_| { open.set(None); state.chat.set(Default::default()); }>
+                    <button type="button" class="quiet" data-testid="chat-clear" disabled=busy on:click=move |_| { open.set(None); state.chat.set(Chat::default()); }>
                         "New conversation"
                     </button>
                 </div>

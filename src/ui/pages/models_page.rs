@@ -73,7 +73,7 @@ pub fn NeedsModel(
                             let label = format!("Load {} ({})", card.name, bytes_in_words(card.size_bytes));
                             view! {
                                 <button type="button" class="primary" data-testid="load-default" on:click=move |_| {
-                                    state.load(ModelOrigin::Catalog { card: card.clone() }, None);
+                                    state.load(ModelOrigin::Catalog { card: Box::new(card.clone()) }, None);
                                 }>{label}</button>
                             }
                         })}
@@ -145,7 +145,7 @@ fn Card(card: ModelCard) -> impl IntoView {
                 class="primary"
                 data-testid=format!("load-{}", card.id)
                 disabled=busy
-                on:click=move |_| state.load(ModelOrigin::Catalog { card: wanted.clone() }, None)
+                on:click=move |_| state.load(ModelOrigin::Catalog { card: Box::new(wanted.clone()) }, None)
             >
                 {move || if is_loaded() { "Load again" } else { "Load" }}
             </button>
@@ -169,7 +169,7 @@ fn OwnFile() -> impl IntoView {
                 event.prevent_default();
                 over.set(false);
                 if let Some(file) = first(event.data_transfer().and_then(|data| data.files())) {
-                    state.load_file(file);
+                    state.load_file(&file);
                 }
             }
         >
@@ -180,7 +180,7 @@ fn OwnFile() -> impl IntoView {
                 <input type="file" id="own-file" data-testid="own-file" accept=".gguf" on:change=move |event| {
                     if let Some(input) = event.target().and_then(|target| target.dyn_into::<web_sys::HtmlInputElement>().ok()) {
                         if let Some(file) = first(input.files()) {
-                            state.load_file(file);
+                            state.load_file(&file);
                         }
                         // The same file can be chosen again.
                         input.set_value("");

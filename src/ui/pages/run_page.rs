@@ -61,7 +61,7 @@ pub fn RunPage() -> impl IntoView {
     let seed = RwSignal::new(1_u64);
     let busy = move || state.runs.with(|runs| runs.command().is_some());
     let ready = move || state.models.get().loaded.is_some();
-    let start = move |_| {
+    let start = move |()| {
         let Some(entry) = tasks::find(&task.get_untracked()) else { return };
         let settings = Settings {
             method: method.get_untracked(),
