@@ -1,4 +1,5 @@
 //! The native tests.
+#![allow(clippy::unwrap_used, reason = "in a test, what is not there is a failure")]
 
 mod catalog;
 mod forward;
