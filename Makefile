@@ -7,8 +7,6 @@ SOURCES := $(shell find src public styles tools index.html Trunk.toml Cargo.toml
 # Prints the seconds of one step: $(call timed,name,command)
 timed = @start=$$SECONDS; echo "== $(1)"; { $(2); }; code=$$?; echo "== $(1): $$((SECONDS - start)) s"; exit $$code
 WASM := --target wasm32-unknown-unknown --no-default-features --features web
-# `make lint STRICT=1` makes warnings errors.
-DENY := $(if $(STRICT),-- -D warnings,)
 
 .PHONY: serve test setup setup-test model build fmt lint test-native test-e2e test-real
 
@@ -31,13 +29,12 @@ build: setup
 dist/index.html: $(SOURCES)
 	$(call timed,release build of the site,trunk build --release)
 
-# Formatting and lints are reported here and not yet fatal; `cargo fmt --all` repairs the first.
 fmt:
-	$(call timed,format,cargo fmt --all --check >/dev/null && echo "formatted" || echo "not formatted: run cargo fmt --all")
+	$(call timed,format,cargo fmt --all --check >/dev/null || { echo "not formatted: run cargo fmt --all"; false; })
 
 lint:
-	$(call timed,clippy native,cargo clippy --quiet --all-targets $(DENY))
-	$(call timed,clippy wasm,cargo clippy --quiet $(WASM) --lib --bins $(DENY))
+	$(call timed,clippy native,cargo clippy --quiet --all-targets -- -D warnings)
+	$(call timed,clippy wasm,cargo clippy --quiet $(WASM) --lib --bins -- -D warnings)
 
 test-native:
 	$(call timed,native tests,cargo test --lib --test it)
