@@ -35,6 +35,7 @@ fmt:
 lint:
 	$(call timed,clippy native,cargo clippy --quiet --all-targets -- -D warnings)
 	$(call timed,clippy wasm,cargo clippy --quiet $(WASM) --lib --bins -- -D warnings)
+	$(call timed,tests of the tools,python3 -m unittest discover --quiet tools)
 
 test-native:
 	$(call timed,native tests,cargo test --lib --test it)

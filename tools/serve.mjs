@@ -27,11 +27,18 @@ export function serve({ folder, port = 0, prefix = "/", ranges = true }) {
       file = join(file, "index.html");
       stat = statSync(file, { throwIfNoEntry: false });
     }
-    if (!stat?.isFile()) return fail(404);
+    let code = 200;
+    if (!stat?.isFile()) {
+      // As static hosts do it: the site's own page for what is not there, at the address that was asked for.
+      file = join(root, "404.html");
+      stat = statSync(file, { throwIfNoEntry: false });
+      if (!stat?.isFile()) return fail(404);
+      code = 404;
+    }
     const headers = { "content-type": TYPES[extname(file)] ?? "application/octet-stream", "cache-control": "no-cache" };
     if (ranges) headers["accept-ranges"] = "bytes";
-    let start = 0, end = stat.size - 1, code = 200;
-    const range = ranges && /^bytes=(\d*)-(\d*)$/.exec(request.headers.range ?? "");
+    let start = 0, end = stat.size - 1;
+    const range = ranges && code === 200 && /^bytes=(\d*)-(\d*)$/.exec(request.headers.range ?? "");
     if (range && (range[1] || range[2])) {
       start = range[1] ? Number(range[1]) : Math.max(0, stat.size - Number(range[2]));
       end = range[1] && range[2] ? Math.min(Number(range[2]), stat.size - 1) : stat.size - 1;

@@ -25,7 +25,7 @@ use crate::store::any::AnyStore;
 use crate::store::backup::{self, Imported};
 use crate::store::weights::{self, CachedModel};
 use crate::store::{Collection, Record, Store, StoreError};
-use crate::worker::client::WorkerClient;
+use crate::worker::client::{WorkerClient, loader_of};
 
 /// Most bytes a model may take on the graphics device.
 const GPU_BUDGET_BYTES: u64 = 2 << 30;
@@ -164,10 +164,12 @@ impl State {
         let running = self.client.with_value(|client| client.as_ref().map(|(backend, _)| *backend));
         if running != Some(wanted) {
             self.stop_worker();
-            let loader = if wanted == Backend::Gpu { "worker_loader.js" } else { "cpu_worker_loader.js" };
-            // The version makes a cached loader of an older site a different address.
-            let url = format!("{}{loader}?v={}", self.site_root(), env!("CARGO_PKG_VERSION"));
-            match WorkerClient::spawn(&url, move |event| self.receive(event)) {
+            let bin = if wanted == Backend::Gpu { "worker" } else { "cpu_worker" };
+            let Some(loader) = loader_of(bin) else {
+                self.notify(NoticeKind::WorkerStopped, format!("the page does not say where {bin} is"));
+                return None;
+            };
+            match WorkerClient::spawn(&format!("{}{loader}", self.site_root()), move |event| self.receive(event)) {
                 Ok(client) => self.client.set_value(Some((wanted, client))),
                 Err(error) => {
                     self.notify(NoticeKind::WorkerStopped, words_of(&error));

@@ -58,6 +58,12 @@ impl Shared {
     }
 }
 
+/// File name of a worker's loader, which carries the build's hash; `tools/post_build.py` writes it into the page.
+pub fn loader_of(bin: &str) -> Option<String> {
+    let tag = web_sys::window()?.document()?.query_selector(&format!("meta[name=worker][data-bin={bin}]")).ok()??;
+    tag.get_attribute("content")
+}
+
 impl WorkerClient {
     /// Starts the worker whose loader has this address; `on_event` hears everything it says, and a
     /// `Failed` with id 0 if it stops.
