@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::engine::{EngineInfo, Response, Sampling};
-use super::item::Item;
-use super::score::{Score, Verdict};
+use super::item::{Item, Target};
+use super::score::{Outcome, Score, Verdict};
 
 /// Number of the record layout.
 pub const RUN_SCHEMA: u32 = 1;
@@ -118,4 +118,17 @@ pub struct ItemResult {
     pub responses: Vec<Response>,
     /// Wall time of the item in milliseconds.
     pub millis: f64,
+}
+
+impl ItemResult {
+    /// Whether the item has a right answer; ratings and preferences have none.
+    pub fn has_right_answer(&self) -> bool {
+        self.item.target != Target::None
+    }
+
+    /// The verdict as it may be shown: `None` for an answer to an item that has no right one.
+    pub fn shown_verdict(&self) -> Option<Verdict> {
+        let answered = matches!(self.score.outcome, Outcome::Graded(_) | Outcome::Abstained);
+        (self.has_right_answer() || !answered).then_some(self.verdict)
+    }
 }

@@ -4,6 +4,8 @@
 #[cfg_attr(target_arch = "wasm32", path = "web.rs")]
 #[cfg_attr(not(target_arch = "wasm32"), path = "native.rs")]
 mod imp;
+#[cfg(target_arch = "wasm32")]
+pub mod tab_lock;
 
 pub use imp::{breathe, heap_bytes, init_logging, now_millis, random_u64, unix_millis};
 

@@ -181,7 +181,7 @@ pub fn run_table(run: &Run, results: &[ItemResult]) -> Table {
                 Cell::Text(result.item.prompt.clone()),
                 Cell::Text(result.item.tags.join(" ")),
                 json(&result.item.target),
-                Cell::Text(result.verdict.label().to_owned()),
+                result.shown_verdict().map_or(Cell::Missing, |verdict| Cell::Text(verdict.label().to_owned())),
                 Cell::Text(outcome.to_owned()),
                 grade,
                 Cell::Text(result.score.answer.clone()),

@@ -22,6 +22,12 @@ pub enum SimilarityError {
     /// The labels differ, or a matrix is not square.
     #[error("the matrices are not about the same things")]
     Labels,
+    /// A run asked about other words than the study.
+    #[error("the run and the study are not about the same words")]
+    Words,
+    /// People's and simulated judgments are never shown as one.
+    #[error("some of these judgments are a person's and some are simulated")]
+    Mixed,
 }
 
 /// How far two matrices agree.
@@ -87,12 +93,23 @@ pub fn matrix_from_pairs<'a>(
 }
 
 /// The matrix of a `pair_rating` run, from `Score::value` and the two words in the item's tags.
-pub fn matrix_from_run(title: &str, labels: &[String], results: &[ItemResult]) -> Matrix {
-    let ratings = results.iter().filter_map(|result| match (result.item.tags.as_slice(), result.score.value) {
-        ([first, second], Some(value)) => Some((first.as_str(), second.as_str(), value)),
-        _ => None,
-    });
-    matrix_from_pairs(title, labels, ratings)
+///
+/// # Errors
+/// [`SimilarityError::Words`] unless the items so far are about these labels and no other; a run over all pairs of a
+/// study's words passes, one over another study's words never does.
+pub fn matrix_from_run(title: &str, labels: &[String], results: &[ItemResult]) -> Result<Matrix, SimilarityError> {
+    let known: BTreeSet<&str> = labels.iter().map(String::as_str).collect();
+    let mut rated = BTreeSet::new();
+    let mut ratings = Vec::new();
+    for result in results {
+        let [first, second] = result.item.tags.as_slice() else { return Err(SimilarityError::Words) };
+        rated.extend([first.as_str(), second.as_str()]);
+        ratings.extend(result.score.value.map(|value| (first.as_str(), second.as_str(), value)));
+    }
+    if known.len() != labels.len() || rated != known {
+        return Err(SimilarityError::Words);
+    }
+    Ok(matrix_from_pairs(title, labels, ratings))
 }
 
 /// Pairs (row below column) that both matrices have: indices and the two values.
@@ -214,10 +231,11 @@ pub fn similarity_story(
 }
 
 /// People's judgments of a study beside a model's `pair_rating` run over the same words. Simulated judgments say so in
-/// the title of their matrix and in the notes; sessions of people and of programs must not be mixed by the caller.
+/// the title of their matrix and in the notes.
 ///
 /// # Errors
-/// As [`similarity_story`].
+/// As [`similarity_story`] and [`matrix_from_run`]; [`SimilarityError::Mixed`] for judgments of people and of programs
+/// together.
 pub fn study_story(
     study: &Study,
     judgments: &[Judgment],
@@ -232,6 +250,9 @@ pub fn study_story(
         .map(|judgment| judgment.session_id.as_str())
         .collect();
     let simulated = judgments.iter().any(|judgment| judgment.simulated);
+    if simulated && judgments.iter().any(|judgment| !judgment.simulated) {
+        return Err(SimilarityError::Mixed);
+    }
     let mut notes = run_notes(run, results);
     if simulated {
         notes.insert(0, "Simulated judgments: a program made them up; no person gave them.".to_owned());
@@ -240,7 +261,7 @@ pub fn study_story(
     let many = if sessions.len() == 1 { "session" } else { "sessions" };
     notes.push(format!("{who}: {} {many}; ratings of a pair are averaged.", sessions.len()));
     let people = Matrix { title: who.to_owned(), labels: labels.clone(), values };
-    let model = matrix_from_run(&run.engine.model_name, &labels, results);
+    let model = matrix_from_run(&run.engine.model_name, &labels, results)?;
     let sources: Vec<String> = std::iter::once(run.id.clone()).chain(sessions.into_iter().map(str::to_owned)).collect();
     similarity_story(
         &people,

@@ -1,8 +1,8 @@
 //! Lays out the trials of a session: order, sides, repeats and catch trials, all from one seed.
 
 use super::pair_rating::{Trial, TrialKind};
-use super::rng::SplitMix64;
 use super::study::{CatchTrial, Stimulus, Study};
+use crate::stats::rng::Pcg32;
 
 /// Trials from an original to its repeat, at least.
 pub const MIN_REPEAT_GAP: usize = 10;
@@ -23,7 +23,7 @@ enum Slot {
 /// trials are spread over the session and are never its first trial. The study must be valid
 /// ([`Study::validate`]); catch trials that name unknown stimuli are left out.
 pub fn trials(study: &Study, seed: u64) -> Vec<Trial> {
-    let mut rng = SplitMix64::new(seed);
+    let mut rng = Pcg32::new(seed);
     let mut slots: Vec<Slot> = balanced_pairs(study.stimuli.len(), &mut rng)
         .into_iter()
         .map(|(left, right)| Slot::Main(left, right))
@@ -56,7 +56,7 @@ fn pair(study: &Study, index: u32, left: usize, right: usize, kind: TrialKind) -
     Some(Trial { index, kind, left: study.stimuli.get(left)?.clone(), right: study.stimuli.get(right)?.clone() })
 }
 
-fn catch_trial(study: &Study, index: u32, catch: &CatchTrial, rng: &mut SplitMix64) -> Option<Trial> {
+fn catch_trial(study: &Study, index: u32, catch: &CatchTrial, rng: &mut Pcg32) -> Option<Trial> {
     match catch {
         CatchTrial::Instructed { text, rating } => {
             // Two different words keep the screen like that of every other trial.
@@ -75,7 +75,7 @@ fn catch_trial(study: &Study, index: u32, catch: &CatchTrial, rng: &mut SplitMix
 
 /// Every pair once, as (left, right), shuffled. Stimuli sit on a circle in random order and each stands left of the
 /// next half of it, which gives everyone as many lefts as rights (an odd one out at even `n`).
-fn balanced_pairs(n: usize, rng: &mut SplitMix64) -> Vec<(usize, usize)> {
+fn balanced_pairs(n: usize, rng: &mut Pcg32) -> Vec<(usize, usize)> {
     let mut circle: Vec<usize> = (0..n).collect();
     rng.shuffle(&mut circle);
     let mut pairs = Vec::with_capacity(n * n.saturating_sub(1) / 2);
@@ -95,7 +95,7 @@ fn balanced_pairs(n: usize, rng: &mut SplitMix64) -> Vec<(usize, usize)> {
 }
 
 /// Later insertions can only widen a gap: they fall before both, between the two, or after both.
-fn insert_repeats(slots: &mut Vec<Slot>, n_repeats: usize, rng: &mut SplitMix64) {
+fn insert_repeats(slots: &mut Vec<Slot>, n_repeats: usize, rng: &mut Pcg32) {
     let mut originals: Vec<(usize, usize)> = slots
         .iter()
         .take(slots.len().saturating_sub(MIN_REPEAT_GAP))
@@ -114,7 +114,7 @@ fn insert_repeats(slots: &mut Vec<Slot>, n_repeats: usize, rng: &mut SplitMix64)
 }
 
 /// One catch trial in each of `n` equal stretches of the session.
-fn insert_catch_trials(slots: &mut Vec<Slot>, n: usize, rng: &mut SplitMix64) {
+fn insert_catch_trials(slots: &mut Vec<Slot>, n: usize, rng: &mut Pcg32) {
     let mut order: Vec<usize> = (0..n).collect();
     rng.shuffle(&mut order);
     let length = slots.len();

@@ -12,7 +12,6 @@ pub mod design;
 pub mod judgment;
 pub mod pair_rating;
 pub mod quality;
-mod rng;
 pub mod session;
 #[expect(clippy::module_inception, reason = "the study is what this module is about")]
 pub mod study;

@@ -152,6 +152,9 @@ impl Session {
         if judgment.schema != JUDGMENT_SCHEMA || judgment.session_id != self.record.id {
             return Err("it is of another session");
         }
+        if judgment.labeller != self.record.labeller || judgment.simulated != self.record.simulated {
+            return Err("it is of another labeller");
+        }
         if judgment.seq != self.n_records {
             return Err("a record before it is missing");
         }

@@ -21,7 +21,9 @@ use likewise::report::demo::{Demo, DemoError, demo_figure};
 use likewise::report::export::{RUN_FORMAT, run_from_json, run_to_csv, run_to_json};
 use likewise::report::figure::Marks;
 use likewise::report::run_summary::run_summary;
-use likewise::report::similarity::{Labels, matrix_from_pairs, matrix_from_run, similarity_story, study_story};
+use likewise::report::similarity::{
+    Labels, SimilarityError, matrix_from_pairs, matrix_from_run, similarity_story, study_story,
+};
 use likewise::study::judgment::Input;
 use likewise::study::pair_rating::Answer;
 use likewise::study::session::Session;
@@ -321,10 +323,17 @@ fn a_rating_is_the_expectation_over_the_ratings() {
     let values: Vec<f64> = results.iter().filter_map(|result| result.score.value).collect();
     assert_eq!(values, [6.0, 4.0, 4.0]);
     let labels = words.map(str::to_owned);
-    let matrix = matrix_from_run("Model", &labels, &results);
+    let matrix = matrix_from_run("Model", &labels, &results).unwrap();
     assert_eq!(matrix.values[1], Some(6.0));
     assert_eq!(matrix.values[3], Some(6.0));
     assert_eq!(matrix.values[0], None);
+    // As many words, but not the same ones; and the same word twice.
+    for other in [["cat", "dog", "bus"], ["cat", "dog", "dog"]] {
+        assert_eq!(matrix_from_run("Model", &other.map(str::to_owned), &results), Err(SimilarityError::Words));
+    }
+    assert!(results.iter().all(|result| result.shown_verdict().is_none()), "a rating is neither right nor wrong");
+    let csv = run_to_csv(&run_of(&results, "pair_rating"), &results).unwrap();
+    assert!(!csv.contains("right"), "{csv}");
     let summary = run_summary(&run_of(&results, "pair_rating"), &results);
     assert!(summary.sentence.starts_with("It rated 3 pairs: highest cat and dog (6.0)"), "{}", summary.sentence);
 }
@@ -454,4 +463,7 @@ fn a_study_and_a_run_make_one_story() {
     assert!(found.rho > 0.999, "{found:?}");
     assert!(story.matrices.notes[0].starts_with("Simulated judgments"), "{:?}", story.matrices.notes);
     assert!(story.sentence.starts_with("Simulated raters and "), "{}", story.sentence);
+    let mut mixed = session.judgments().to_vec();
+    mixed[3].simulated = false;
+    assert_eq!(study_story(&study, &mixed, &run, &results), Err(SimilarityError::Mixed));
 }

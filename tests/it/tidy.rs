@@ -100,3 +100,20 @@ fn every_shader_is_included_by_rust_code() {
     }
     assert!(n_shaders > 0, "no shader was found");
 }
+
+#[test]
+fn no_view_has_an_inline_style() {
+    let mut problems = Vec::new();
+    for (path, text) in sources() {
+        if !path.starts_with(root().join("src").join("ui")) {
+            continue;
+        }
+        for (i, line) in text.lines().enumerate() {
+            let attribute = line.split([' ', '<']).any(|word| word.starts_with("style=") || word.starts_with("style:"));
+            if attribute {
+                problems.push(format!("{}:{}", path.display(), i + 1));
+            }
+        }
+    }
+    assert!(problems.is_empty(), "the site's policy forbids inline styles:\n{}", problems.join("\n"));
+}

@@ -62,7 +62,7 @@ pub fn ItemView(
     view! {
         <li data-testid="item" data-item=result.item.id.clone()>
             <div class="question">{result.item.prompt.clone()}</div>
-            <div class="row"><ScoreBadge verdict=result.verdict /> <span class="answer">{result.score.answer.clone()} {value}</span></div>
+            <div class="row">{result.shown_verdict().map(|verdict| view! { <ScoreBadge verdict=verdict /> })} <span class="answer">{result.score.answer.clone()} {value}</span></div>
             <details>
                 <summary>"Why"</summary>
                 <p>{result.score.explanation.clone()}</p>

@@ -7,8 +7,10 @@ use super::models_page::NeedsModel;
 use crate::eval::run::{ItemResult, Run, RunStatus, Settings};
 use crate::eval::tasks::pair_rating::{all_pairs, pair_items};
 use crate::platform;
+use crate::platform::tab_lock::{TabLock, try_lock};
 use crate::protocol::NoticeKind;
 use crate::report::figure::{Axis, Figure, Marks, Matrix};
+use crate::report::run_summary::run_notes;
 use crate::report::similarity::{Labels, matrix_from_run, similarity_story};
 use crate::store::{Collection, Record};
 use crate::study::judgment::{Input, Judgment, Labeller, similarity_matrix};
@@ -33,6 +35,15 @@ struct Judging {
     saving: RwSignal<bool>,
     shown_at: RwSignal<f64>,
     loaded: RwSignal<bool>,
+    /// Whether another tab goes on with the session.
+    elsewhere: RwSignal<bool>,
+    /// Held as long as this tab may write to the session.
+    lock: StoredValue<Option<TabLock>, LocalStorage>,
+}
+
+/// Name of the lock that the one tab with this session holds.
+fn lock_name(session_id: &str) -> String {
+    format!("likewise/session/{session_id}")
 }
 
 impl Judging {
@@ -53,6 +64,15 @@ impl Judging {
                 && record.labeller == Labeller::Participant
         });
         if let Some(record) = newest {
+            let Some(lock) = try_lock(&lock_name(&record.id)).await else {
+                self.elsewhere.set(true);
+                self.study.set(Some(study));
+                self.loaded.set(true);
+                return;
+            };
+            self.lock.set_value(Some(lock));
+            self.elsewhere.set(false);
+            // Read only now: until here another tab may have written.
             let judgments: Vec<Judgment> = self.state.list(Collection::Judgments, Some(&record.id)).await;
             match Session::resume(&study, record, &judgments) {
                 Ok(session) => self.session.set(Some(session)),
@@ -70,6 +90,7 @@ impl Judging {
         match Session::begin(&study, platform::random_u64(), platform::random_id(), consent, now) {
             Ok(session) => spawn_local(async move {
                 self.state.keep_data().await;
+                self.lock.set_value(try_lock(&lock_name(&session.record().id)).await);
                 if self.state.save(&[Record::of_session(session.record())]).await {
                     self.session.set(Some(session));
                 }
@@ -153,6 +174,18 @@ fn ConsentView(judging: Judging, study: Study) -> impl IntoView {
     }
 }
 
+/// What a second tab shows: nothing can be answered there.
+#[component]
+fn ElsewhereView(judging: Judging) -> impl IntoView {
+    view! {
+        <section class="panel stack" data-testid="elsewhere" role="status">
+            <h2>"Open in another tab"</h2>
+            <p>"This session is going on in another tab of this browser: answer there, or close that tab and go on here."</p>
+            <button type="button" class="primary" data-testid="take-over" on:click=move |_| spawn_local(judging.open())>"Go on here"</button>
+        </section>
+    }
+}
+
 #[component]
 fn TrialView(judging: Judging, session: Session) -> impl IntoView {
     let (done, total) = session.progress();
@@ -165,7 +198,7 @@ fn TrialView(judging: Judging, session: Session) -> impl IntoView {
     let can_undo = session.can_undo();
     view! {
         <section class="trial" data-testid="trial" data-trial=done.to_string()>
-            <div style="width: 100%"><ProgressBar label=label progress=progress words=words /></div>
+            <ProgressBar label=label progress=progress words=words />
             {trial.map(|trial| match trial.instruction() {
                 Some(text) => view! { <p class="trial-word" data-testid="instruction" role="status">{text.to_owned()}</p> }.into_any(),
                 None => view! {
@@ -190,15 +223,20 @@ fn TrialView(judging: Judging, session: Session) -> impl IntoView {
     }
 }
 
-/// The newest complete run of the model over the words of a study.
-async fn model_ratings(state: State, words: &[String]) -> Option<(Run, Vec<ItemResult>)> {
+/// The newest complete run of the model over the words of a study, and no others.
+async fn model_ratings(state: State, words: &[String]) -> Option<(Run, Vec<ItemResult>, Matrix)> {
     let runs: Vec<Run> = state.list(Collection::Runs, None).await;
     let wanted = words.len() * words.len().saturating_sub(1) / 2;
-    let run = runs
-        .into_iter()
-        .rfind(|run| run.task_id == "pair_rating" && run.status == RunStatus::Complete && run.n_items == wanted)?;
-    let results = state.list(Collection::ItemResults, Some(&run.id)).await;
-    Some((run, results))
+    for run in runs.into_iter().rev() {
+        if run.task_id != "pair_rating" || run.status != RunStatus::Complete || run.n_items != wanted {
+            continue;
+        }
+        let results: Vec<ItemResult> = state.list(Collection::ItemResults, Some(&run.id)).await;
+        if let Ok(matrix) = matrix_from_run(&run.engine.model_name, words, &results) {
+            return Some((run, results, matrix));
+        }
+    }
+    None
 }
 
 #[component]
@@ -249,13 +287,12 @@ fn EndView(judging: Judging, session: Session) -> impl IntoView {
         };
         match model.get().flatten() {
             None => view! { <Chart figure=alone() /> }.into_any(),
-            Some((run, results)) => {
-                let theirs = matrix_from_run(&run.engine.model_name, &person.labels, &results);
+            Some((run, results, theirs)) => {
                 let sources = [session_id.clone(), run.id.clone()];
                 let story = similarity_story(
                     &person,
                     &theirs,
-                    &Labels { title: &study.title, scale: range, notes: &[], sources: &sources },
+                    &Labels { title: &study.title, scale: range, notes: &run_notes(&run, &results), sources: &sources },
                 );
                 match story {
                     Ok(story) => {
@@ -310,13 +347,17 @@ pub fn JudgePage() -> impl IntoView {
         saving: RwSignal::new(false),
         shown_at: RwSignal::new(f64::MAX),
         loaded: RwSignal::new(false),
+        elsewhere: RwSignal::new(false),
+        lock: StoredValue::new_local(None),
     };
     spawn_local(judging.open());
     let keys = window_event_listener(leptos::ev::keydown, move |event| judging.key(&event));
     on_cleanup(move || keys.remove());
     view! {
         <Heading text="Judge like a participant" />
+        {move || judging.elsewhere.get().then(|| view! { <ElsewhereView judging=judging /> })}
         {move || match (judging.loaded.get(), judging.study.get(), judging.session.get()) {
+            (true, _, _) if judging.elsewhere.get() => ().into_any(),
             (true, Some(study), None) => view! {
                 <p>{study.instructions.clone()}</p>
                 <ConsentView judging=judging study=study />
