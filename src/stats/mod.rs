@@ -4,6 +4,8 @@
 //! | --- | --- |
 //! | `proportion` | k of n: how sure is that share? |
 //! | `rank` | do two lists put things in the same order? |
+//! | `calibration` | does confidence mean what it says? |
+//! | `selective` | what is gained by answering only when sure? |
 //! | `bootstrap` | how much would a number move with other items? |
 //! | `rng` | the one seeded source of chance, equal on every target |
 //!
@@ -11,9 +13,11 @@
 //! `libm`, so that browsers and native builds agree to the last bit.
 
 pub mod bootstrap;
+pub mod calibration;
 pub mod proportion;
 pub mod rank;
 pub mod rng;
+pub mod selective;
 
 /// Why a statistic has no value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

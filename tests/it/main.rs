@@ -7,6 +7,7 @@ mod layering;
 mod parsers;
 mod shaders;
 mod stats;
+mod stats_calibration;
 mod store;
 mod studies;
 mod tasks;

@@ -14,14 +14,14 @@ struct Golden<C> {
     cases: Vec<C>,
 }
 
-fn cases<C: DeserializeOwned>(text: &str) -> Vec<C> {
+pub(crate) fn cases<C: DeserializeOwned>(text: &str) -> Vec<C> {
     let golden: Golden<C> = serde_json::from_str(text).unwrap();
     assert!(golden.cases.len() > 1);
     golden.cases
 }
 
 #[track_caller]
-fn close(found: f64, expected: f64, tolerance: f64) {
+pub(crate) fn close(found: f64, expected: f64, tolerance: f64) {
     assert!((found - expected).abs() <= tolerance, "{found} is not {expected}");
 }
 

@@ -5,44 +5,25 @@ Run it in an environment that has them:
     python tests/golden/make/stats.py
 """
 
-import json
-import pathlib
-import platform
-
 import numpy as np
-import scipy
-import statsmodels
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-SEED = 20260101
-OUT = pathlib.Path(__file__).resolve().parent.parent / "stats"
-
-
-def write(name, cases, versions):
-    made_by = {
-        "script": "tests/golden/make/stats.py",
-        "seed": SEED,
-        "python": platform.python_version(),
-        **versions,
-    }
-    text = json.dumps({"made_by": made_by, "cases": cases}, indent=1, allow_nan=False)
-    (OUT / f"{name}.json").write_text(text + "\n")
+from stats_common import SEED, write
 
 
 def main():
     rng = np.random.default_rng(SEED)
-    OUT.mkdir(parents=True, exist_ok=True)
 
     cases = []
     for k, n in [(0, 1), (1, 1), (0, 10), (3, 10), (10, 10), (14, 20), (5, 7), (24, 48), (1, 1000), (731, 1000), (999_999, 1_000_000)]:
         for level in [0.9, 0.95, 0.99]:
             low, high = proportion_confint(k, n, alpha=1 - level, method="wilson")
             cases.append({"k": k, "n": n, "level": level, "low": float(low), "high": float(high)})
-    write("wilson", cases, {"statsmodels": statsmodels.__version__, "scipy": scipy.__version__})
+    write(__file__, "wilson", cases, ["statsmodels", "scipy"])
 
     cases = [{"p": p, "z": float(stats.norm.ppf(p))} for p in [1e-12, 1e-6, 0.001, 0.025, 0.1, 0.3, 0.5, 0.7, 0.9, 0.975, 0.995, 0.999999]]
-    write("normal_quantile", cases, {"scipy": scipy.__version__})
+    write(__file__, "normal_quantile", cases, ["scipy"])
 
     pairs = [
         ([1, 2, 2, 3, 4, 4], [1, 3, 2, 2, 5, 4]),
@@ -67,14 +48,14 @@ def main():
         }
         for x, y in pairs
     ]
-    write("rank", cases, {"scipy": scipy.__version__, "numpy": np.__version__})
+    write(__file__, "rank", cases, ["scipy", "numpy"])
 
     cases = []
     for n in [1, 2, 5, 40]:
         values = np.sort(rng.normal(size=n))
         for q in [0.0, 0.025, 0.31, 0.5, 0.975, 1.0]:
             cases.append({"sorted": values.tolist(), "q": q, "value": float(np.quantile(values, q))})
-    write("quantile", cases, {"numpy": np.__version__})
+    write(__file__, "quantile", cases, ["numpy"])
 
     # Percentile bootstrap with many resamples: the two programs draw other resamples, so the ends agree to within
     # Monte Carlo error only.
@@ -92,7 +73,7 @@ def main():
             "mean": [float(mean.confidence_interval.low), float(mean.confidence_interval.high)],
             "spearman": [float(rho.confidence_interval.low), float(rho.confidence_interval.high)],
         })
-    write("bootstrap", cases, {"scipy": scipy.__version__, "numpy": np.__version__})
+    write(__file__, "bootstrap", cases, ["scipy", "numpy"])
 
 
 if __name__ == "__main__":
