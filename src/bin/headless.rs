@@ -9,23 +9,31 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use likewise::eval::engine::{
-    Control, Engine, EngineError, Finish, Message, Prompt, Request, Response, Sampling, SelfTest,
+    Control, Engine, EngineError, EngineInfo, Finish, Message, Prompt, Request, Response, Role, Sampling, SelfTest,
 };
 use likewise::eval::item::items_from_jsonl;
-use likewise::eval::run::{ItemResult, RUN_SCHEMA, Run, RunStatus, Settings};
+use likewise::eval::run::{ItemResult, Method, RUN_SCHEMA, Run, RunStatus, Settings};
+use likewise::eval::tasks::pair_rating::{all_pairs, pair_items};
 use likewise::eval::{runner, tasks};
 use likewise::formats::FormatError;
 use likewise::formats::catalog::{Catalog, SelfTestProbe};
 use likewise::formats::source::ByteSource;
-use likewise::gpu::Gpu;
-use likewise::inference::gpu_engine::GpuEngine;
-use likewise::inference::load::{ModelIdentity, load_gpu, probe_from_logits};
+use likewise::gpu::{Counters, Gpu, GpuError};
+use likewise::inference::cpu_engine::Arithmetic;
+use likewise::inference::forward::Forward;
+use likewise::inference::language_model::LanguageModel;
+use likewise::inference::load::{ModelIdentity, load_cpu, load_gpu, probe_from_logits};
 use likewise::platform;
+use likewise::stats::rng::Pcg32;
+use likewise::study::judgment::Input;
+use likewise::study::pair_rating::{SimulatedParticipant, simulate};
+use likewise::study::session::Session;
+use likewise::study::study::Study;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -41,11 +49,48 @@ struct Arguments {
     /// Most bytes of GPU memory.
     #[arg(long, global = true, default_value_t = 4 << 30)]
     budget_bytes: u64,
+    /// Where the arithmetic runs; by default the GPU where there is an adapter, else the processor.
+    #[arg(long, global = true)]
+    backend: Option<BackendChoice>,
+    /// How the processor computes.
+    #[arg(long, global = true, default_value = "fast")]
+    arithmetic: ArithmeticChoice,
     /// Seed of every random choice.
     #[arg(long, global = true, default_value_t = 1)]
     seed: u64,
     #[command(subcommand)]
     command: Command,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum BackendChoice {
+    Gpu,
+    Cpu,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum MethodChoice {
+    /// Log-likelihood of the options.
+    Choose,
+    /// Generated text, read by rules.
+    Generate,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ArithmeticChoice {
+    /// Weights stay quantized, activations are quantized to 8 bits for each product.
+    Fast,
+    /// Weights and activations in f32: what the GPU is checked against.
+    Oracle,
+}
+
+impl From<ArithmeticChoice> for Arithmetic {
+    fn from(choice: ArithmeticChoice) -> Self {
+        match choice {
+            ArithmeticChoice::Fast => Self::Fast,
+            ArithmeticChoice::Oracle => Self::Oracle,
+        }
+    }
 }
 
 #[derive(Subcommand)]
@@ -70,16 +115,47 @@ enum Command {
         /// Items file; the task's own by default.
         #[arg(long)]
         items: Option<PathBuf>,
+        /// Study file whose pairs of stimuli are the items; for `pair_rating`.
+        #[arg(long, conflicts_with = "items")]
+        study: Option<PathBuf>,
         /// Only the first so many items.
         #[arg(long)]
         limit: Option<usize>,
+        /// How the question is put.
+        #[arg(long, default_value = "choose")]
+        method: MethodChoice,
+        /// Marks the run as a demonstration wherever it is shown.
+        #[arg(long)]
+        demo: bool,
         /// Where the record goes.
         #[arg(long)]
         out: PathBuf,
     },
-    /// Measures speed and counts work a token.
-    Bench,
-    /// In: {"id","prompt"}; out: a self-test probe of this engine's next-token distribution.
+    /// Measures speed, counts work a decoded token; tokens a second, seconds and bytes.
+    Bench {
+        /// Tokens of the prompts.
+        #[arg(long, default_value_t = 256)]
+        prompt_tokens: usize,
+        /// Tokens to decode.
+        #[arg(long, default_value_t = 64)]
+        new_tokens: u32,
+    },
+    /// Answers a study as a program would; out: judgments marked as simulated. Needs no model.
+    Simulate {
+        /// The study file.
+        #[arg(long)]
+        study: PathBuf,
+        /// Stimulus ids that are alike, "dog,horse/apple,bread": similarity 0.8 within a group, 0.2 across.
+        #[arg(long)]
+        groups: String,
+        /// How many participants.
+        #[arg(long, default_value_t = 1)]
+        participants: u64,
+        /// Half width of the uniform noise on a similarity between 0 and 1.
+        #[arg(long, default_value_t = 0.25)]
+        noise: f64,
+    },
+    /// In: {"id","prompt"}; out: a self-test probe for the catalog, always computed by the processor's f32 oracle.
     Probe {
         /// How many ids to store.
         #[arg(long, default_value_t = 20)]
@@ -134,19 +210,13 @@ fn identity(arguments: &Arguments) -> Result<ModelIdentity, Failure> {
     Ok(identity)
 }
 
-async fn load(arguments: &Arguments) -> Result<GpuEngine, Failure> {
-    let file = File::open(&arguments.model).map_err(|error| format!("{}: {error}", arguments.model.display()))?;
-    let source = FileSource { size: file.metadata()?.len(), file: RefCell::new(file) };
-    let identity = identity(arguments)?;
-    let gpu = Gpu::new().await?;
-    let engine = load_gpu(&source, gpu, &identity, arguments.budget_bytes, &|_, _, _| {}, &control()).await?;
-    match &engine.info().self_test {
-        SelfTest::Failed { detail } => Err(format!("this device fails the self-test: {detail}").into()),
-        verdict => {
-            eprintln!("{} on {}: {verdict:?}", engine.info().model_name, engine.info().adapter);
-            Ok(engine)
-        }
+/// Says on standard error what was loaded; a device that computes other numbers is never used.
+fn accept(info: &EngineInfo) -> Result<(), Failure> {
+    if let SelfTest::Failed { detail } = &info.self_test {
+        return Err(format!("this device fails the self-test: {detail}").into());
     }
+    eprintln!("{} {} on {}: {:?}", info.model_name, info.quantization, info.adapter, info.self_test);
+    Ok(())
 }
 
 async fn ask<E: Engine>(engine: &mut E, request: Request) -> Result<Response, Failure> {
@@ -183,7 +253,12 @@ fn number<T: serde::de::DeserializeOwned>(line: &Value, key: &str, default: T) -
     })
 }
 
-async fn answer(engine: &mut GpuEngine, command: &Command, seed: u64, line: &Value) -> Result<Value, Failure> {
+async fn answer<F: Forward>(
+    engine: &mut LanguageModel<F>,
+    command: &Command,
+    seed: u64,
+    line: &Value,
+) -> Result<Value, Failure> {
     match command {
         Command::Logits { top } => {
             let request = Request::Next { prompt: prompt_of(line)?, n_top: *top };
@@ -250,12 +325,18 @@ async fn answer(engine: &mut GpuEngine, command: &Command, seed: u64, line: &Val
             let probe: SelfTestProbe = probe_from_logits(&tokens, &logits, *top)?;
             Ok(serde_json::to_value(probe)?)
         }
-        Command::Run { .. } | Command::Bench => Err("this command reads no lines".into()),
+        Command::Run { .. } | Command::Bench { .. } | Command::Simulate { .. } => {
+            Err("this command reads no lines".into())
+        }
     }
 }
 
 /// Answers every line of standard input; the number of lines that failed.
-async fn serve_lines(engine: &mut GpuEngine, command: &Command, seed: u64) -> Result<usize, Failure> {
+async fn serve_lines<F: Forward>(
+    engine: &mut LanguageModel<F>,
+    command: &Command,
+    seed: u64,
+) -> Result<usize, Failure> {
     let mut n_failed = 0;
     for raw in std::io::stdin().lock().lines() {
         let raw = raw?;
@@ -285,14 +366,65 @@ async fn serve_lines(engine: &mut GpuEngine, command: &Command, seed: u64) -> Re
     Ok(n_failed)
 }
 
-async fn run_task(engine: &mut GpuEngine, arguments: &Arguments) -> Result<usize, Failure> {
-    let Command::Run { task, items, limit, out } = &arguments.command else { return Err("not a run".into()) };
+fn read_text(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+fn read_study(path: &Path) -> Result<Study, Failure> {
+    Ok(Study::from_json(&read_text(path)?)?)
+}
+
+/// The items that the site asks a model about a study.
+fn pair_lines(study: &Study) -> Result<String, Failure> {
+    let words: Vec<&str> = study.stimuli.iter().map(|stimulus| stimulus.text.as_str()).collect();
+    let lines: Result<Vec<String>, _> = pair_items(&all_pairs(&words)).iter().map(serde_json::to_string).collect();
+    Ok(lines?.join("\n"))
+}
+
+/// Judgments of made-up participants, one a line.
+fn simulate_study(arguments: &Arguments) -> Result<(), Failure> {
+    let Command::Simulate { study, groups, participants, noise } = &arguments.command else {
+        return Err("not a simulation".into());
+    };
+    let study = read_study(study)?;
+    let groups: Vec<Vec<&str>> = groups.split('/').map(|group| group.split(',').map(str::trim).collect()).collect();
+    if let Some(stimulus) = study.stimuli.iter().find(|s| !groups.iter().flatten().any(|id| *id == s.id)) {
+        return Err(format!("the stimulus {:?} is in no group", stimulus.id).into());
+    }
+    let similarity = |a: &str, b: &str| {
+        if groups.iter().any(|group| group.contains(&a) && group.contains(&b)) { 0.8 } else { 0.2 }
+    };
+    let participant = SimulatedParticipant { similarity: &similarity, noise: *noise, attentive: true };
+    for number in 0..*participants {
+        let mut rng = Pcg32::new(arguments.seed.wrapping_add(number));
+        let id = format!("simulated-{}-{number}", arguments.seed);
+        let mut session = Session::begin_simulated(&study, arguments.seed.wrapping_add(number), id, 0.0)?;
+        while let Some(trial) = session.current().cloned() {
+            let answer = simulate(&mut || rng.unit(), &participant, &trial, &study.scale);
+            // A program has no response time and no moment: both are 0.
+            let judgment = session.answer(answer, 0.0, 0.0, Input::Keyboard)?;
+            println!("{}", serde_json::to_string(&judgment)?);
+        }
+    }
+    Ok(())
+}
+
+async fn run_task<E: Engine>(engine: &mut E, arguments: &Arguments) -> Result<usize, Failure> {
+    let Command::Run { task, items, study, limit, method, demo, out } = &arguments.command else {
+        return Err("not a run".into());
+    };
     let entry = tasks::find(task).ok_or_else(|| format!("there is no task {task:?}"))?;
-    let path = items.clone().unwrap_or_else(|| Path::new("public").join(entry.info.items_path));
-    let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let text = match study {
+        Some(path) => pair_lines(&read_study(path)?)?,
+        None => read_text(&items.clone().unwrap_or_else(|| Path::new("public").join(entry.info.items_path)))?,
+    };
     let mut all: Vec<_> = items_from_jsonl(&text)?.into_iter().enumerate().collect();
     all.truncate(limit.unwrap_or(usize::MAX));
-    let settings = Settings { seed: arguments.seed, n_items: *limit, ..Settings::default() };
+    let method = match method {
+        MethodChoice::Choose => Method::Choose,
+        MethodChoice::Generate => Method::Generate,
+    };
+    let settings = Settings { method, seed: arguments.seed, n_items: *limit, ..Settings::default() };
     let mut run = Run {
         schema: RUN_SCHEMA,
         id: platform::random_id(),
@@ -306,7 +438,7 @@ async fn run_task(engine: &mut GpuEngine, arguments: &Arguments) -> Result<usize
         started_at: platform::unix_millis(),
         finished_at: None,
         status: RunStatus::Running,
-        demo: false,
+        demo: *demo,
     };
     let results: RefCell<Vec<ItemResult>> = RefCell::default();
     let on_result = |result: ItemResult| {
@@ -326,68 +458,149 @@ async fn run_task(engine: &mut GpuEngine, arguments: &Arguments) -> Result<usize
     Ok(usize::from(ended.is_err()))
 }
 
-async fn bench(engine: &mut GpuEngine, load_s: f64) -> Result<(), Failure> {
-    let prompt: Vec<u32> = (0..256).map(|i| 1000 + i * 7 % 997).collect();
-    // The first pass of each size compiles; what follows is measured.
-    engine.logits_after(&prompt, &control()).await?;
-    let other: Vec<u32> = prompt.iter().map(|token| token + 1).collect();
-    let started = platform::now_millis();
-    engine.logits_after(&other, &control()).await?;
-    let prefill = other.len() as f64 / (platform::now_millis() - started) * 1e3;
+/// Prompts that `bench` reads, and questions that it scores.
+const N_PROMPTS: u32 = 3;
+const N_SCORED: u32 = 8;
 
-    let decode = |seed| Request::Generate {
-        prompt: Prompt::Tokens(prompt.clone()),
-        sampling: Sampling { temperature: 1.0, top_p: 1.0, top_k: 0 },
-        seed,
-        limit: 33,
+/// What only a GPU can report.
+struct GpuMeter {
+    gpu: Gpu,
+    weight_bytes: u64,
+}
+
+async fn bench<F: Forward>(
+    engine: &mut LanguageModel<F>,
+    arguments: &Arguments,
+    load_s: f64,
+    meter: Option<&GpuMeter>,
+) -> Result<(), Failure> {
+    let Command::Bench { prompt_tokens, new_tokens } = arguments.command else { return Err("not a bench".into()) };
+    let text = engine.codec().encode("The river ran past the old mill and through the town. ", false)?;
+    // Prompts that differ from their first token on share nothing with what is cached.
+    let prompt = |first: u32| -> Vec<u32> {
+        std::iter::once(1000 + first).chain(text.iter().copied().cycle()).take(prompt_tokens.max(1)).collect()
+    };
+    // The first pass of each size compiles and prepares; what follows is measured.
+    engine.logits_after(&prompt(0), &control()).await?;
+    let started = platform::now_millis();
+    for i in 1..=N_PROMPTS {
+        engine.logits_after(&prompt(i), &control()).await?;
+    }
+    let prefill_s = (platform::now_millis() - started) / 1e3;
+
+    let decode = |prompt: Vec<u32>, limit| Request::Generate {
+        prompt: Prompt::Tokens(prompt),
+        sampling: Sampling::GREEDY,
+        seed: 1,
+        limit,
         stop: Vec::new(),
         n_top: 0,
     };
-    ask(engine, decode(1)).await?;
-    engine.logits_after(&prompt, &control()).await?;
-    let before = engine.forward().counters();
+    ask(engine, decode(prompt(0), 9)).await?;
+    // The prompt is read before the clock starts.
+    engine.logits_after(&prompt(4), &control()).await?;
+    let before = meter.map(|meter| meter.gpu.counters()).unwrap_or_default();
     let started = platform::now_millis();
-    let Response::Text { tokens, .. } = ask(engine, decode(2)).await? else { return Err("unexpected answer".into()) };
-    let seconds = (platform::now_millis() - started) / 1e3;
-    let after = engine.forward().counters();
+    let answer = ask(engine, decode(prompt(4), new_tokens.saturating_add(1))).await?;
+    let Response::Text { tokens, .. } = answer else { return Err("unexpected answer".into()) };
+    let decode_s = (platform::now_millis() - started) / 1e3;
+    let after = meter.map(|meter| meter.gpu.counters()).unwrap_or_default();
     // The first token comes from the prompt's logits.
-    let n_read = (after.submits - before.submits).max(1) as f64;
+    let n_decoded = tokens.len().saturating_sub(1);
+    if n_decoded == 0 {
+        return Err("the model ended its answer at once; nothing was decoded".into());
+    }
 
-    let score = |i: usize| Request::Choose {
-        prompt: Prompt::Raw(format!("Question {i}: is the sky blue? Answer:")),
-        options: vec![" yes, it is".to_owned(), " no, it is not".to_owned()],
+    let score = |i: u32| Request::Choose {
+        prompt: Prompt::Chat(vec![Message {
+            role: Role::User,
+            content: format!("Question {i}: is the sky blue on a clear day?"),
+        }]),
+        options: ["Yes, it is", "No, it is not", "It is green", "I don't know"].map(str::to_owned).to_vec(),
     };
     ask(engine, score(0)).await?;
     let started = platform::now_millis();
-    for i in 1..=8 {
+    for i in 1..=N_SCORED {
         ask(engine, score(i)).await?;
     }
-    let scored = 8.0 / (platform::now_millis() - started) * 1e3;
+    let score_s = (platform::now_millis() - started) / 1e3;
+    let per_token =
+        |count: fn(&Counters) -> u64| meter.map(|_| (count(&after) - count(&before)) as f64 / n_decoded as f64);
     println!(
         "{}",
         json!({
-            "prefill_tokens_per_s": prefill,
-            "decode_tokens_per_s": tokens.len().saturating_sub(1) as f64 / seconds,
-            "score_prompts_per_s": scored,
+            "prefill_tokens_per_s": f64::from(N_PROMPTS) * prompt_tokens.max(1) as f64 / prefill_s,
+            "decode_tokens_per_s": n_decoded as f64 / decode_s,
+            "score_prompts_per_s": f64::from(N_SCORED) / score_s,
             "load_s": load_s,
-            "dispatches_per_token": (after.dispatches - before.dispatches) as f64 / n_read,
-            "uploads_per_token": (after.uploads - before.uploads) as f64 / n_read,
-            "weight_bytes_per_token": engine.forward().weight_bytes(),
-            "gpu_bytes": engine.forward().gpu().allocated_bytes(),
+            "prompt_tokens": prompt_tokens.max(1),
+            "decoded_tokens": n_decoded,
+            "dispatches_per_token": per_token(|c| c.dispatches),
+            "passes_per_token": per_token(|c| c.passes),
+            "submits_per_token": per_token(|c| c.submits),
+            "uploads_per_token": per_token(|c| c.uploads),
+            "upload_bytes_per_token": per_token(|c| c.upload_bytes),
+            "read_bytes_per_token": per_token(|c| c.read_bytes),
+            "weight_bytes_per_token": meter.map(|meter| meter.weight_bytes),
+            "peak_gpu_bytes": meter.map(|meter| meter.gpu.peak_bytes()),
+            "backend": engine.info().backend,
+            "quantization": engine.info().quantization,
             "adapter": engine.info().adapter,
         })
     );
     Ok(())
 }
 
-async fn work(arguments: &Arguments) -> Result<usize, Failure> {
-    let started = platform::now_millis();
-    let mut engine = load(arguments).await?;
-    let load_s = (platform::now_millis() - started) / 1e3;
+async fn perform<F: Forward>(
+    engine: &mut LanguageModel<F>,
+    arguments: &Arguments,
+    load_s: f64,
+    meter: Option<&GpuMeter>,
+) -> Result<usize, Failure> {
+    accept(engine.info())?;
     match &arguments.command {
-        Command::Run { .. } => run_task(&mut engine, arguments).await,
-        Command::Bench => bench(&mut engine, load_s).await.map(|()| 0),
-        command => serve_lines(&mut engine, command, arguments.seed).await,
+        Command::Run { .. } => run_task(engine, arguments).await,
+        Command::Bench { .. } => bench(engine, arguments, load_s, meter).await.map(|()| 0),
+        command => serve_lines(engine, command, arguments.seed).await,
+    }
+}
+
+async fn work(arguments: &Arguments) -> Result<usize, Failure> {
+    if let Command::Simulate { .. } = arguments.command {
+        return simulate_study(arguments).map(|()| 0);
+    }
+    let started = platform::now_millis();
+    let file = File::open(&arguments.model).map_err(|error| format!("{}: {error}", arguments.model.display()))?;
+    let source = FileSource { size: file.metadata()?.len(), file: RefCell::new(file) };
+    let mut identity = identity(arguments)?;
+    let probing = matches!(arguments.command, Command::Probe { .. });
+    if probing {
+        // The values that it would be checked against are what is being made.
+        identity.self_test.clear();
+    }
+    let gpu = match arguments.backend {
+        _ if probing => None,
+        Some(BackendChoice::Cpu) => None,
+        Some(BackendChoice::Gpu) => Some(Gpu::new().await?),
+        None => match Gpu::new().await {
+            Ok(gpu) => Some(gpu),
+            Err(error @ (GpuError::NoAdapter { .. } | GpuError::NoDevice { .. })) => {
+                eprintln!("{error}; the processor computes instead");
+                None
+            }
+            Err(error) => return Err(error.into()),
+        },
+    };
+    let (budget, control) = (arguments.budget_bytes, control());
+    let seconds = || (platform::now_millis() - started) / 1e3;
+    if let Some(gpu) = gpu {
+        let mut engine = load_gpu(&source, gpu.clone(), &identity, budget, &|_, _, _| {}, &control).await?;
+        let meter = GpuMeter { gpu, weight_bytes: engine.forward().weight_bytes() };
+        perform(&mut engine, arguments, seconds(), Some(&meter)).await
+    } else {
+        let arithmetic = if probing { Arithmetic::Oracle } else { arguments.arithmetic.into() };
+        let mut engine = load_cpu(&source, arithmetic, &identity, budget, &|_, _, _| {}, &control).await?;
+        perform(&mut engine, arguments, seconds(), None).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! The device: adapter, limits, buffers, reads and writes, loss.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::Future;
 use std::ops::Range;
@@ -25,6 +25,23 @@ fn set_first(shared: &Shared, words: String) {
     shared.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(words);
 }
 
+/// Work given to a device since it was opened; exact, so that tests can hold it to numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Kernels dispatched.
+    pub dispatches: u64,
+    /// Compute passes begun.
+    pub passes: u64,
+    /// Command buffers submitted, those that copy a result for reading included.
+    pub submits: u64,
+    /// Writes into buffers.
+    pub uploads: u64,
+    /// Bytes of those writes.
+    pub upload_bytes: u64,
+    /// Bytes read back.
+    pub read_bytes: u64,
+}
+
 struct Inner {
     device: wgpu::Device,
     queue: wgpu::Queue,
@@ -32,6 +49,7 @@ struct Inner {
     software: bool,
     limits: wgpu::Limits,
     ledger: Rc<Ledger>,
+    counters: Cell<Counters>,
     lost: Shared,
     error: Shared,
     pipelines: RefCell<HashMap<&'static str, Rc<Pipeline>>>,
@@ -106,6 +124,7 @@ impl Gpu {
                 software,
                 limits,
                 ledger: Rc::default(),
+                counters: Cell::default(),
                 lost,
                 error,
                 pipelines: RefCell::default(),
@@ -126,6 +145,35 @@ impl Gpu {
     /// Bytes in live buffers, read-back staging included while it is alive.
     pub fn allocated_bytes(&self) -> u64 {
         self.inner.ledger.bytes.get()
+    }
+
+    /// The most that [`Self::allocated_bytes`] has been.
+    pub fn peak_bytes(&self) -> u64 {
+        self.inner.ledger.peak_bytes.get()
+    }
+
+    /// Work done so far.
+    pub fn counters(&self) -> Counters {
+        self.inner.counters.get()
+    }
+
+    fn count(&self, work: impl FnOnce(&mut Counters)) {
+        let mut counters = self.inner.counters.get();
+        work(&mut counters);
+        self.inner.counters.set(counters);
+    }
+
+    fn submit_encoder(&self, encoder: wgpu::CommandEncoder) {
+        self.inner.queue.submit([encoder.finish()]);
+        self.count(|counters| counters.submits += 1);
+    }
+
+    fn write_buffer(&self, buffer: &OwnedBuffer, offset: u64, bytes: &[u8]) {
+        self.inner.queue.write_buffer(&buffer.raw, offset, bytes);
+        self.count(|counters| {
+            counters.uploads += 1;
+            counters.upload_bytes += bytes.len() as u64;
+        });
     }
 
     /// Live buffers.
@@ -159,7 +207,7 @@ impl Gpu {
 
     pub(crate) fn write_raw(&self, buffer: &OwnedBuffer, bytes: &[u8]) {
         if !bytes.is_empty() {
-            self.inner.queue.write_buffer(&buffer.raw, 0, bytes);
+            self.write_buffer(buffer, 0, bytes);
         }
     }
 
@@ -231,7 +279,7 @@ impl Gpu {
         if !offset_bytes.is_multiple_of(4) || !bytes.len().is_multiple_of(4) {
             return Err(GpuError::shape("write", "offset and length must be multiples of 4"));
         }
-        self.inner.queue.write_buffer(&buffer.raw, offset_bytes, bytes);
+        self.write_buffer(&buffer, offset_bytes, bytes);
         self.check()
     }
 
@@ -283,7 +331,7 @@ impl Gpu {
             };
             encoder.copy_buffer_to_buffer(&a.raw, source, &b.raw, target, size);
         }
-        self.inner.queue.submit([encoder.finish()]);
+        self.submit_encoder(encoder);
         self.check()
     }
 
@@ -300,7 +348,11 @@ impl Gpu {
                 prepared.encode(&mut pass);
             }
         }
-        self.inner.queue.submit([encoder.finish()]);
+        self.count(|counters| {
+            counters.passes += 1;
+            counters.dispatches += u64::from(steps) * prepared.n_dispatches() as u64;
+        });
+        self.submit_encoder(encoder);
         self.check()
     }
 
@@ -336,7 +388,8 @@ impl Gpu {
         let staging = self.raw_buffer("read", size, usage)?;
         let mut encoder = self.inner.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         encoder.copy_buffer_to_buffer(&buffer.raw, range.start as u64 * 4, &staging.raw, 0, size);
-        self.inner.queue.submit([encoder.finish()]);
+        self.submit_encoder(encoder);
+        self.count(|counters| counters.read_bytes += size);
         let (sender, signal) = signal();
         staging.raw.map_async(wgpu::MapMode::Read, .., move |result| {
             sender.send(result.map_err(|error| error.to_string()));

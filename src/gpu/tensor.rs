@@ -52,6 +52,8 @@ impl Layout {
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     pub(crate) bytes: Cell<u64>,
+    /// The most that `bytes` has been.
+    pub(crate) peak_bytes: Cell<u64>,
     pub(crate) buffers: Cell<usize>,
 }
 
@@ -67,6 +69,7 @@ impl OwnedBuffer {
     pub(crate) fn new(raw: wgpu::Buffer, ledger: &Rc<Ledger>) -> Self {
         let size = raw.size();
         ledger.bytes.set(ledger.bytes.get() + size);
+        ledger.peak_bytes.set(ledger.peak_bytes.get().max(ledger.bytes.get()));
         ledger.buffers.set(ledger.buffers.get() + 1);
         Self { raw, size, ledger: Rc::clone(ledger) }
     }

@@ -32,17 +32,6 @@ struct Pass {
     logprobs: Option<Tensor>,
 }
 
-/// Work done so far; exact, so that tests can hold it to numbers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Kernels dispatched.
-    pub dispatches: u64,
-    /// Command buffers submitted.
-    pub submits: u64,
-    /// Writes into device buffers.
-    pub uploads: u64,
-}
-
 /// A decoder with its prepared recordings.
 pub struct GpuForward {
     gpu: Gpu,
@@ -51,7 +40,6 @@ pub struct GpuForward {
     state: Tensor,
     prefill: Vec<Pass>,
     score: Vec<Pass>,
-    counters: Counters,
 }
 
 impl GpuForward {
@@ -61,7 +49,7 @@ impl GpuForward {
     /// What the device says.
     pub fn new(gpu: Gpu, decoder: Decoder) -> Result<Self, GpuError> {
         let state = gpu.create("state", &[4], Layout::U32)?;
-        Ok(Self { gpu, decoder, state, prefill: Vec::new(), score: Vec::new(), counters: Counters::default() })
+        Ok(Self { gpu, decoder, state, prefill: Vec::new(), score: Vec::new() })
     }
 
     /// The device.
@@ -87,11 +75,6 @@ impl GpuForward {
             ]
         });
         layers.map(bytes).sum::<u64>() + bytes(&weights.output_norm) + bytes(&weights.output)
-    }
-
-    /// Work done so far.
-    pub fn counters(&self) -> Counters {
-        self.counters
     }
 
     fn record(&self, rows: usize, scoring: bool) -> Result<Pass, GpuError> {
@@ -128,14 +111,7 @@ impl GpuForward {
     }
 
     /// Runs one pass over at most its rows of tokens.
-    fn run(
-        &mut self,
-        scoring: bool,
-        index: usize,
-        tokens: &[u32],
-        pos: usize,
-        targets: &[u32],
-    ) -> Result<(), GpuError> {
+    fn run(&self, scoring: bool, index: usize, tokens: &[u32], pos: usize, targets: &[u32]) -> Result<(), GpuError> {
         let passes = if scoring { &self.score } else { &self.prefill };
         let Some(pass) = passes.get(index) else { return Ok(()) };
         self.gpu.write_u32(&self.state, 0, &[pos as u32, tokens.len() as u32, 0, 0])?;
@@ -143,11 +119,7 @@ impl GpuForward {
         if scoring {
             self.gpu.write_u32(&pass.targets, 0, targets)?;
         }
-        self.gpu.submit(&pass.prepared, 1)?;
-        self.counters.dispatches += pass.prepared.n_dispatches() as u64;
-        self.counters.submits += 1;
-        self.counters.uploads += if scoring { 3 } else { 2 };
-        Ok(())
+        self.gpu.submit(&pass.prepared, 1)
     }
 
     fn check(&self, tokens: &[u32], pos: usize) -> Result<(), EngineError> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use likewise::eval::engine::{Control, Engine, Prompt, Request, Response, Sampling};
 use likewise::gpu::Gpu;
+use likewise::inference::forward::Forward;
 use likewise::inference::gpu_engine::GpuEngine;
 use likewise::inference::load::{LoadStage, ModelIdentity, kl_from_probe, load_gpu, probe_from_logits};
 use serde_json::Value;
@@ -78,17 +79,23 @@ fn reading_in_pieces_gives_the_same_logits() {
 }
 
 #[test]
-fn a_decoded_token_costs_one_submission_and_two_small_writes() {
+fn a_decoded_token_costs_one_pass_one_reading_and_two_small_writes() {
     let gpu = pollster::block_on(Gpu::new()).unwrap();
     let mut engine = load("tiny-llama-q8_0", gpu.clone());
     pollster::block_on(engine.logits_after(&[1], &Control::quiet())).unwrap();
-    let (before, bytes) = (engine.forward().counters(), gpu.allocated_bytes());
+    let (before, bytes) = (gpu.counters(), gpu.allocated_bytes());
     let tokens: Vec<u32> = (1..9).collect();
     for n in 2..=tokens.len() {
         pollster::block_on(engine.logits_after(&tokens[..n], &Control::quiet())).unwrap();
     }
-    let after = engine.forward().counters();
-    assert_eq!((after.submits - before.submits, after.uploads - before.uploads), (7, 14));
+    let after = gpu.counters();
+    assert_eq!((after.passes - before.passes, after.uploads - before.uploads), (7, 14));
+    // Reading the logits is a submission of its own.
+    assert_eq!(after.submits - before.submits, 14);
+    // Position, rows and two empty words; one token.
+    assert_eq!(after.upload_bytes - before.upload_bytes, 7 * (16 + 4));
+    let n_vocab = engine.forward().n_vocab() as u64;
+    assert_eq!(after.read_bytes - before.read_bytes, 7 * 4 * n_vocab);
     assert_eq!(gpu.allocated_bytes(), bytes, "decoding keeps memory as it is");
     drop(engine);
     assert_eq!(gpu.allocated_bytes(), 0, "an engine gives all its memory back");
