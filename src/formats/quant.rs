@@ -86,9 +86,9 @@ impl Dtype {
         }
     }
 
-    /// Whether our kernels read it: `F32`, `F16`, `Q4_0`, `Q4_1` and `Q8_0`.
+    /// Whether our kernels read it: all but `Q8_1`, `Q2_K`, `Q3_K` and `Q8_K`.
     pub fn is_supported(self) -> bool {
-        matches!(self, Self::F32 | Self::F16 | Self::Q4_0 | Self::Q4_1 | Self::Q8_0)
+        !matches!(self, Self::Q8_1 | Self::Q2K | Self::Q3K | Self::Q8K)
     }
 
     /// Values in one block.
@@ -218,6 +218,13 @@ mod tests {
         assert_eq!(Dtype::Q4_1.size_bytes(64), Some(40));
         assert_eq!(Dtype::Q4_0.size_bytes(32), Some(18));
         assert_eq!(Dtype::Q8_0.size_bytes(32), Some(34));
+        assert_eq!(Dtype::Q5_0.size_bytes(32), Some(22));
+        assert_eq!(Dtype::Q5_1.size_bytes(32), Some(24));
+        assert_eq!(Dtype::Q4K.size_bytes(512), Some(288));
+        assert_eq!(Dtype::Q5K.size_bytes(256), Some(176));
+        assert_eq!(Dtype::Q6K.size_bytes(256), Some(210));
+        assert_eq!(Dtype::Q6K.size_bytes(128), None);
+        assert_eq!(Dtype::Bf16.size_bytes(3), Some(6));
         assert_eq!(Dtype::Q8_0.size_bytes(33), None);
         assert_eq!(Dtype::F32.size_bytes(u64::MAX), None);
         for id in 0..64 {

@@ -226,11 +226,9 @@ impl Gpu {
     /// whole blocks, [`GpuError::Device`] when memory is out (on the web it may surface at the next read).
     pub fn create(&self, name: &str, shape: &[usize], layout: Layout) -> Result<Tensor, GpuError> {
         let tensor = Tensor::with_planes(name, shape, layout, None);
-        if layout.is_quantized() && !tensor.cols().is_multiple_of(32) {
-            return Err(GpuError::shape(
-                "create",
-                format!("{name} has rows of {}, not a multiple of 32", tensor.cols()),
-            ));
+        if !tensor.cols().is_multiple_of(layout.block_len()) {
+            let detail = format!("{name} has rows of {}, not a multiple of {}", tensor.cols(), layout.block_len());
+            return Err(GpuError::shape("create", detail));
         }
         let planes = tensor
             .plane_bytes()
@@ -239,6 +237,34 @@ impl Gpu {
             .collect::<Result<Vec<_>, _>>()?;
         tensor.set_planes(planes);
         Ok(tensor)
+    }
+
+    /// A zeroed table of weights, in [parts](Tensor::parts) where a plane exceeds the binding limit.
+    ///
+    /// # Errors
+    /// As [`Self::create`]; [`GpuError::TooLarge`] only if a single row exceeds the limit.
+    pub fn create_table(&self, name: &str, shape: &[usize], layout: Layout) -> Result<Tensor, GpuError> {
+        self.create_table_within(name, shape, layout, self.max_plane_bytes())
+    }
+
+    pub(crate) fn create_table_within(
+        &self,
+        name: &str,
+        shape: &[usize],
+        layout: Layout,
+        max_plane_bytes: u64,
+    ) -> Result<Tensor, GpuError> {
+        let [rows, cols] = *shape else { return self.create(name, shape, layout) };
+        let row_bytes = layout.plane_bytes(1, cols).into_iter().max().unwrap_or(0);
+        let rows_a_part = usize::try_from(max_plane_bytes / row_bytes.max(1)).unwrap_or(usize::MAX).max(1);
+        if rows <= rows_a_part {
+            return self.create(name, shape, layout);
+        }
+        let parts = (0..rows)
+            .step_by(rows_a_part)
+            .map(|first| self.create(name, &[rows_a_part.min(rows - first), cols], layout))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Tensor::from_parts(name, shape, layout, parts))
     }
 
     /// A zeroed storage buffer of at least `bytes`, rounded up to 16 for four-lane loads.
@@ -298,10 +324,24 @@ impl Gpu {
     /// # Errors
     /// [`GpuError::Shape`] if the bytes are not whole rows or go past the end.
     pub fn write_rows(&self, tensor: &Tensor, first_row: usize, ggml: &[u8]) -> Result<(), GpuError> {
-        let offsets = tensor.layout().plane_bytes(first_row, tensor.cols());
-        let planes = relayout::relayout(tensor.layout(), ggml)?;
-        for (plane, (offset, bytes)) in offsets.into_iter().zip(planes).enumerate() {
-            self.write(tensor, plane, offset, &bytes)?;
+        let (layout, cols) = (tensor.layout(), tensor.cols());
+        let row_bytes = usize::try_from(relayout::ggml_bytes(layout, 1, cols)).unwrap_or(usize::MAX).max(1);
+        let end = first_row + ggml.len() / row_bytes;
+        if !ggml.len().is_multiple_of(row_bytes) || end > tensor.rows() {
+            let detail = format!("{} bytes from row {first_row} on are no rows of {}", ggml.len(), tensor.name());
+            return Err(GpuError::shape("write_rows", detail));
+        }
+        for (part_row, part) in tensor.parts() {
+            let (from, to) = (first_row.max(part_row), end.min(part_row + part.rows()));
+            if from >= to {
+                continue;
+            }
+            let rows = &ggml[(from - first_row) * row_bytes..(to - first_row) * row_bytes];
+            let offsets = layout.plane_bytes(from - part_row, cols);
+            let planes = relayout::relayout(layout, rows)?;
+            for (plane, (offset, bytes)) in offsets.into_iter().zip(planes).enumerate() {
+                self.write(&part, plane, offset, &bytes)?;
+            }
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 /// How the values of a tensor lie in its planes. Quantized layouts are for weights of shape `[rows, cols]` with
-/// `cols` a multiple of 32; blocks of 32 run along a row.
+/// `cols` a multiple of the block; blocks run along a row. All hold exactly what the file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Layout {
     /// One `f32` a value.
@@ -13,38 +13,60 @@ pub enum Layout {
     U32,
     /// Two halves a `u32`, the first in the low bits.
     F16,
+    /// Two bfloat16 a `u32`, the first in the low bits.
+    Bf16,
     /// Plane 0: four signed bytes a `u32`; plane 1: one `f32` scale a block.
     Q8_0,
     /// Plane 0: eight nibbles a `u32` in logical order (value + 8); plane 1: one `f32` scale a block.
     Q4_0,
     /// Plane 0: eight nibbles a `u32` in logical order; plane 1: one `u32` a block, half scale | half min << 16.
     Q4_1,
+    /// Plane 0: as `Q4_0` (value + 16); plane 1: two words a block, 32 fifth bits and an `f32` scale.
+    Q5_0,
+    /// Plane 0: as `Q4_0`; plane 1: two words a block, 32 fifth bits and half scale | half min << 16.
+    Q5_1,
+    /// Plane 0: as `Q4_0`; plane 1: five words for 256 values, half scale of scales | half scale of mins << 16, then
+    /// for each 32 values a byte of scale and a byte of min.
+    Q4K,
+    /// Plane 0: as `Q4_0`; plane 1: thirteen words for 256 values, those of `Q4K` and 256 fifth bits.
+    Q5K,
+    /// Plane 0: as `Q4_0` (value + 32); plane 1: 21 words for 256 values, sixteen of fifth and sixth bits, four of
+    /// signed bytes that scale 16 values each, and the `f32` scale of those.
+    Q6K,
 }
 
 impl Layout {
     /// Number of buffers.
     pub fn n_planes(self) -> usize {
         match self {
-            Self::F32 | Self::U32 | Self::F16 => 1,
-            Self::Q8_0 | Self::Q4_0 | Self::Q4_1 => 2,
+            Self::F32 | Self::U32 | Self::F16 | Self::Bf16 => 1,
+            _ => 2,
+        }
+    }
+
+    /// Values of a block; rows are whole blocks.
+    pub fn block_len(self) -> usize {
+        match self {
+            Self::F32 | Self::U32 | Self::F16 | Self::Bf16 => 1,
+            Self::Q8_0 | Self::Q4_0 | Self::Q4_1 | Self::Q5_0 | Self::Q5_1 => 32,
+            Self::Q4K | Self::Q5K | Self::Q6K => 256,
         }
     }
 
     /// Bytes of each plane for a shape whose last dimension is `cols` and whose others multiply to `rows`.
     pub fn plane_bytes(self, rows: usize, cols: usize) -> Vec<u64> {
         let n = rows as u64 * cols as u64;
-        let blocks = n / 32;
+        let words = |a_block: u64| n / self.block_len() as u64 * a_block * 4;
         match self {
             Self::F32 | Self::U32 => vec![n * 4],
-            Self::F16 => vec![n.div_ceil(2) * 4],
-            Self::Q8_0 => vec![n, blocks * 4],
-            Self::Q4_0 | Self::Q4_1 => vec![n / 2, blocks * 4],
+            Self::F16 | Self::Bf16 => vec![n.div_ceil(2) * 4],
+            Self::Q8_0 => vec![n, words(1)],
+            Self::Q4_0 | Self::Q4_1 => vec![n / 2, words(1)],
+            Self::Q5_0 | Self::Q5_1 => vec![n / 2, words(2)],
+            Self::Q4K => vec![n / 2, words(5)],
+            Self::Q5K => vec![n / 2, words(13)],
+            Self::Q6K => vec![n / 2, words(21)],
         }
-    }
-
-    /// Whether rows must be whole blocks of 32.
-    pub fn is_quantized(self) -> bool {
-        self.n_planes() == 2
     }
 }
 
@@ -89,8 +111,10 @@ struct Inner {
     name: String,
     shape: Vec<usize>,
     layout: Layout,
-    /// `None` while a scratch tensor was not prepared, or shares its buffer with later ones.
+    /// `None` while a scratch tensor was not prepared, or shares its buffer with later ones, and for tables in parts.
     planes: RefCell<Option<Vec<Rc<OwnedBuffer>>>>,
+    /// Consecutive rows as tensors of their own, where one binding cannot hold them all; else empty.
+    parts: Vec<Tensor>,
 }
 
 /// A handle; clones share the buffers, and the last one gone frees them.
@@ -106,8 +130,27 @@ impl Tensor {
         layout: Layout,
         planes: Option<Vec<Rc<OwnedBuffer>>>,
     ) -> Self {
-        let inner = Inner { name: name.to_owned(), shape: shape.to_vec(), layout, planes: RefCell::new(planes) };
-        Self { inner: Rc::new(inner) }
+        let (name, shape, planes) = (name.to_owned(), shape.to_vec(), RefCell::new(planes));
+        Self { inner: Rc::new(Inner { name, shape, layout, planes, parts: Vec::new() }) }
+    }
+
+    /// A table made of tables with the same columns, in order.
+    pub(crate) fn from_parts(name: &str, shape: &[usize], layout: Layout, parts: Vec<Self>) -> Self {
+        let (name, shape, planes) = (name.to_owned(), shape.to_vec(), RefCell::new(None));
+        Self { inner: Rc::new(Inner { name, shape, layout, planes, parts }) }
+    }
+
+    /// What a kernel binds: first row and rows of each part; a tensor that one binding holds is its own only part.
+    pub fn parts(&self) -> Vec<(usize, Self)> {
+        if self.inner.parts.is_empty() {
+            return vec![(0, self.clone())];
+        }
+        let first_rows = self.inner.parts.iter().scan(0, |next, part| {
+            let first = *next;
+            *next += part.rows();
+            Some(first)
+        });
+        first_rows.zip(self.inner.parts.iter().cloned()).collect()
     }
 
     /// Its name, for messages.

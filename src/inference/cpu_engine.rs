@@ -26,11 +26,12 @@ pub enum Arithmetic {
     Fast,
 }
 
-/// What `Fast` makes of a type. candle-core has no wasm SIMD for `Q4_1` (its own dot would run value by value), so
-/// browsers hold those weights as `Q8_0`; 16-bit floats are held as `f32` because no product takes them.
+/// What `Fast` makes of a type. candle-core has no wasm SIMD for `Q4_1` and the five-bit types (their dots would run
+/// value by value), so browsers hold those weights as `Q8_0`; 16-bit floats are held as `f32` because no product takes
+/// them.
 const fn held_as(dtype: Dtype) -> Dtype {
     match dtype {
-        Dtype::Q4_1 if cfg!(target_family = "wasm") => Dtype::Q8_0,
+        Dtype::Q4_1 | Dtype::Q5_0 | Dtype::Q5_1 | Dtype::Q5K if cfg!(target_family = "wasm") => Dtype::Q8_0,
         Dtype::F16 | Dtype::Bf16 => Dtype::F32,
         other => other,
     }

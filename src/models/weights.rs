@@ -102,9 +102,15 @@ fn layout_of(entry: &TensorEntry) -> Result<Layout, FormatError> {
     match entry.dtype {
         Dtype::F32 => Ok(Layout::F32),
         Dtype::F16 => Ok(Layout::F16),
+        Dtype::Bf16 => Ok(Layout::Bf16),
         Dtype::Q8_0 => Ok(Layout::Q8_0),
         Dtype::Q4_0 => Ok(Layout::Q4_0),
         Dtype::Q4_1 => Ok(Layout::Q4_1),
+        Dtype::Q5_0 => Ok(Layout::Q5_0),
+        Dtype::Q5_1 => Ok(Layout::Q5_1),
+        Dtype::Q4K => Ok(Layout::Q4K),
+        Dtype::Q5K => Ok(Layout::Q5K),
+        Dtype::Q6K => Ok(Layout::Q6K),
         other => Err(FormatError::Quantization { dtype: other.name().to_owned(), tensor: entry.name.clone() }),
     }
 }
@@ -142,7 +148,7 @@ pub async fn upload(
     let mut tensors = BTreeMap::new();
     let mut chunk = Vec::new();
     for entry in &header.tensors {
-        let tensor = gpu.create(&entry.name, &entry.shape, layout_of(entry)?)?;
+        let tensor = gpu.create_table(&entry.name, &entry.shape, layout_of(entry)?)?;
         let rows = tensor.rows();
         let row_bytes = entry.size_bytes / rows.max(1) as u64;
         let rows_a_chunk = (CHUNK_BYTES as u64 / row_bytes.max(1)).max(1) as usize;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use likewise::gpu::kernel::Access;
-use likewise::gpu::kernels::ALL;
+use likewise::gpu::kernels::all;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, StorageAccess, TypeInner};
 
@@ -13,13 +13,13 @@ fn parse(source: &str) -> naga::Module {
 
 #[test]
 fn names_are_unique() {
-    let names: HashSet<_> = ALL.iter().map(|kernel| kernel.name).collect();
-    assert_eq!(names.len(), ALL.len());
+    let names: HashSet<_> = all().into_iter().map(|kernel| kernel.name).collect();
+    assert_eq!(names.len(), all().len());
 }
 
 #[test]
 fn every_kernel_is_valid_without_optional_features() {
-    for kernel in ALL {
+    for kernel in all() {
         let source = kernel.source();
         let module = parse(&source);
         // naga counts `unpack2x16float`, which every WebGPU device has, as a capability.
@@ -31,7 +31,7 @@ fn every_kernel_is_valid_without_optional_features() {
 
 #[test]
 fn every_kernel_stays_within_the_default_limits() {
-    for kernel in ALL {
+    for kernel in all() {
         assert!(kernel.bindings.len() <= 8, "{}", kernel.name);
         let module = parse(&kernel.source());
         let [entry] = module.entry_points.as_slice() else { panic!("{}: one entry point", kernel.name) };
@@ -51,7 +51,7 @@ fn every_kernel_stays_within_the_default_limits() {
 
 #[test]
 fn bindings_and_params_match_the_descriptions() {
-    for kernel in ALL {
+    for kernel in all() {
         let module = parse(&kernel.source());
         let mut layouter = naga::proc::Layouter::default();
         layouter.update(module.to_ctx()).unwrap();

@@ -1,116 +1,38 @@
 //! Weights times activations: the work of a model.
 
-use crate::gpu::kernel::{Access, Kernel};
 use crate::gpu::recording::Recording;
 use crate::gpu::tensor::{Layout, Tensor};
 
-use super::{BLOCK, HALF, check_f32, check_state, groups, planes};
+use super::{WeightKernels, check_f32, check_state, groups, of_layout, planes, weight_kernels};
 
-/// The shader.
-pub static MATVEC_F32: Kernel = Kernel {
-    name: "matvec_f32",
-    sources: &[BLOCK, include_str!("prelude/f32.wgsl"), include_str!("matvec.wgsl")],
-    bindings: &[Access::Read, Access::Write, Access::Read, Access::Read],
-    params_size: 16,
-};
+/// The shaders for one row of activations.
+pub static MATVEC: WeightKernels = weight_kernels!("matvec", include_str!("matvec.wgsl"), 16);
 
-/// The shader.
-pub static MATVEC_F16: Kernel = Kernel {
-    name: "matvec_f16",
-    sources: &[HALF, BLOCK, include_str!("prelude/f16.wgsl"), include_str!("matvec.wgsl")],
-    bindings: &[Access::Read, Access::Write, Access::Read, Access::Read],
-    params_size: 16,
-};
-
-/// The shader.
-pub static MATVEC_Q8_0: Kernel = Kernel {
-    name: "matvec_q8_0",
-    sources: &[BLOCK, include_str!("prelude/q8_0.wgsl"), include_str!("matvec.wgsl")],
-    bindings: &[Access::Read, Access::Write, Access::Read, Access::Read, Access::Read],
-    params_size: 16,
-};
-
-/// The shader.
-pub static MATVEC_Q4_0: Kernel = Kernel {
-    name: "matvec_q4_0",
-    sources: &[BLOCK, include_str!("prelude/q4_0.wgsl"), include_str!("matvec.wgsl")],
-    bindings: &[Access::Read, Access::Write, Access::Read, Access::Read, Access::Read],
-    params_size: 16,
-};
-
-/// The shader.
-pub static MATVEC_Q4_1: Kernel = Kernel {
-    name: "matvec_q4_1",
-    sources: &[BLOCK, include_str!("prelude/q4_1.wgsl"), include_str!("matvec.wgsl")],
-    bindings: &[Access::Read, Access::Write, Access::Read, Access::Read, Access::Read],
-    params_size: 16,
-};
-
-/// The shader.
-pub static MATMUL_F32: Kernel = Kernel {
-    name: "matmul_f32",
-    sources: &[BLOCK, include_str!("prelude/f32.wgsl"), include_str!("matmul.wgsl")],
-    bindings: &[Access::Read, Access::Write, Access::Read, Access::Read],
-    params_size: 16,
-};
-
-/// The shader.
-pub static MATMUL_F16: Kernel = Kernel {
-    name: "matmul_f16",
-    sources: &[HALF, BLOCK, include_str!("prelude/f16.wgsl"), include_str!("matmul.wgsl")],
-    bindings: &[Access::Read, Access::Write, Access::Read, Access::Read],
-    params_size: 16,
-};
-
-/// The shader.
-pub static MATMUL_Q8_0: Kernel = Kernel {
-    name: "matmul_q8_0",
-    sources: &[BLOCK, include_str!("prelude/q8_0.wgsl"), include_str!("matmul.wgsl")],
-    bindings: &[Access::Read, Access::Write, Access::Read, Access::Read, Access::Read],
-    params_size: 16,
-};
-
-/// The shader.
-pub static MATMUL_Q4_0: Kernel = Kernel {
-    name: "matmul_q4_0",
-    sources: &[BLOCK, include_str!("prelude/q4_0.wgsl"), include_str!("matmul.wgsl")],
-    bindings: &[Access::Read, Access::Write, Access::Read, Access::Read, Access::Read],
-    params_size: 16,
-};
-
-/// The shader.
-pub static MATMUL_Q4_1: Kernel = Kernel {
-    name: "matmul_q4_1",
-    sources: &[BLOCK, include_str!("prelude/q4_1.wgsl"), include_str!("matmul.wgsl")],
-    bindings: &[Access::Read, Access::Write, Access::Read, Access::Read, Access::Read],
-    params_size: 16,
-};
+/// The shaders for many.
+pub static MATMUL: WeightKernels = weight_kernels!("matmul", include_str!("matmul.wgsl"), 32);
 
 /// `w: [N, K]` (any layout, K a multiple of 32) times `x: F32[M, K]` gives `F32[M, N]`, `out[m, n] = dot(w[n], x[m])`.
+/// One dispatch a part of the weights.
 pub fn record(rec: &mut Recording, w: &Tensor, x: &Tensor, state: &Tensor) -> Tensor {
     let (n, k, m) = (w.rows(), w.cols(), x.rows());
-    let vector = m == 1;
-    let kernel = match (w.layout(), vector) {
-        (Layout::F16, true) => &MATVEC_F16,
-        (Layout::Q8_0, true) => &MATVEC_Q8_0,
-        (Layout::Q4_0, true) => &MATVEC_Q4_0,
-        (Layout::Q4_1, true) => &MATVEC_Q4_1,
-        (_, true) => &MATVEC_F32,
-        (Layout::F16, false) => &MATMUL_F16,
-        (Layout::Q8_0, false) => &MATMUL_Q8_0,
-        (Layout::Q4_0, false) => &MATMUL_Q4_0,
-        (Layout::Q4_1, false) => &MATMUL_Q4_1,
-        (_, false) => &MATMUL_F32,
-    };
     check_state(rec, "matmul", state);
     check_f32(rec, "matmul", &[x]);
     let ok = x.cols() == k && k % 32 == 0 && !w.is_empty() && m > 0 && w.layout() != Layout::U32;
     rec.check(ok, "matmul", || format!("{} {:?} {:?} times {:?}", w.name(), w.layout(), w.shape(), x.shape()));
     let out = rec.scratch("product", &[m, n], Layout::F32);
-    let mut bindings = vec![(x, 0), (&out, 0), (state, 0)];
-    bindings.extend(planes(w));
-    let grid = if vector { [groups(n, 32), 1, 1] } else { [groups(n, 64), groups(m, 16), 1] };
-    rec.dispatch(kernel, &[(k / 32) as u32, n as u32, m as u32, 0], &bindings, grid);
+    for (first, part) in w.parts() {
+        let mut bindings = vec![(x, 0), (&out, 0), (state, 0)];
+        bindings.extend(planes(&part));
+        let (blocks, part_n, first) = ((k / 32) as u32, part.rows(), first as u32);
+        if m == 1 {
+            let params = [blocks, part_n as u32, first, 0];
+            rec.dispatch(of_layout(&MATVEC, w.layout()), &params, &bindings, [groups(part_n, 32), 1, 1]);
+        } else {
+            let params = [blocks, part_n as u32, first, n as u32, m as u32, 0, 0, 0];
+            let grid = [groups(part_n, 64), groups(m, 16), 1];
+            rec.dispatch(of_layout(&MATMUL, w.layout()), &params, &bindings, grid);
+        }
+    }
     out
 }
 
@@ -130,8 +52,11 @@ mod tests {
     #[test]
     fn equals_the_f64_reference_in_every_layout_and_shape() {
         let gpu = gpu();
-        for layout in [Layout::F32, Layout::F16, Layout::Q8_0, Layout::Q4_0, Layout::Q4_1] {
-            for (n, k) in [(1, 32), (7, 96), (33, 576), (65, 1536)] {
+        for (layout, _) in LAYOUTS {
+            for (n, k) in [(1, 32), (7, 96), (33, 576), (65, 1536), (9, 256), (66, 1280)] {
+                if k % layout.block_len() != 0 {
+                    continue;
+                }
                 let (w, values) = weights(&gpu, layout, &[n, k], 3);
                 for m in [1, 2, 9, 17] {
                     let x = noise(m * k, 5);
@@ -142,6 +67,40 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_table_in_parts_gives_the_same_product() {
+        let gpu = gpu();
+        let (n, k) = (203, 256);
+        for (layout, _) in LAYOUTS {
+            // About 70 rows a part, so that parts end inside a workgroup's rows.
+            let row_bytes = layout.plane_bytes(1, k).into_iter().max().unwrap();
+            let (w, values) = weights_within(&gpu, layout, &[n, k], 3, 70 * row_bytes + 5);
+            assert_eq!(
+                w.parts().iter().map(|(first, part)| (*first, part.rows())).collect::<Vec<_>>(),
+                [(0, 70), (70, 70), (140, 63)]
+            );
+            for m in [1, 5] {
+                let x = noise(m * k, 5);
+                let (x_tensor, state) = (tensor(&gpu, &[m, k], &x), state(&gpu, 0, m));
+                let found = run(&gpu, |rec| record(rec, &w, &x_tensor, &state));
+                close(&format!("{layout:?} {m}"), &found, &reference(&values, &x, n, k), 1e-11);
+            }
+        }
+    }
+
+    /// 143 MB of halves: over WebGPU's default limit of 128 MiB a binding.
+    #[test]
+    fn a_table_over_the_binding_limit_is_multiplied() {
+        let gpu = gpu();
+        let (n, k) = (1 << 20, 64);
+        let (w, values) = weights(&gpu, Layout::F16, &[n + (1 << 16), k], 3);
+        assert_eq!(w.parts().len(), 2);
+        let x = noise(k, 5);
+        let (x_tensor, state) = (tensor(&gpu, &[1, k], &x), state(&gpu, 0, 1));
+        let found = run(&gpu, |rec| record(rec, &w, &x_tensor, &state));
+        close("head", &found, &reference(&values, &x, n + (1 << 16), k), 1e-11);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 // out[m, n] = dot(w[n], x[m]). A lane computes four rows of w times four rows of x from registers: loads are what
 // costs, on software adapters most of all. A workgroup covers 64 rows of w (16 lanes) and 16 of x (4 lanes).
-struct Params { blocks: u32, n: u32, rows: u32, pad: u32 }
+// The bound part of w has rows first to first + n of stride.
+struct Params { blocks: u32, n: u32, first: u32, stride: u32, rows: u32, pad0: u32, pad1: u32, pad2: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
@@ -13,7 +14,7 @@ fn x_block(i: u32) -> Block {
 
 fn put(m: u32, n: u32, rows: u32, value: vec4<f32>) {
   if (m >= rows) { return; }
-  let o = m * params.n + n;
+  let o = m * params.stride + params.first + n;
   if (n < params.n) { out[o] = value.x; }
   if (n + 1u < params.n) { out[o + 1u] = value.y; }
   if (n + 2u < params.n) { out[o + 2u] = value.z; }

@@ -1,6 +1,7 @@
 // out[n] = dot(w[n], x). Four lanes share four rows and take their blocks in turn, so that a block of x is read
 // once for four rows; 32 rows a workgroup.
-struct Params { blocks: u32, n: u32, rows: u32, pad: u32 }
+// The bound part of w has rows first to first + n.
+struct Params { blocks: u32, n: u32, first: u32, pad: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
@@ -31,9 +32,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   workgroupBarrier();
   if ((lane & 3u) == 0u && state[1] > 0u) {
     let total = (partial[lane] + partial[lane + 1u]) + (partial[lane + 2u] + partial[lane + 3u]);
-    if (n < params.n) { out[n] = total.x; }
-    if (n + 1u < params.n) { out[n + 1u] = total.y; }
-    if (n + 2u < params.n) { out[n + 2u] = total.z; }
-    if (n + 3u < params.n) { out[n + 3u] = total.w; }
+    if (n < params.n) { out[params.first + n] = total.x; }
+    if (n + 1u < params.n) { out[params.first + n + 1u] = total.y; }
+    if (n + 2u < params.n) { out[params.first + n + 2u] = total.z; }
+    if (n + 3u < params.n) { out[params.first + n + 3u] = total.w; }
   }
 }

@@ -15,7 +15,7 @@ pub mod rms_norm;
 pub mod rope;
 pub mod target_logprobs;
 
-use super::kernel::Kernel;
+use super::kernel::{Access, Kernel};
 use super::recording::Recording;
 use super::tensor::{Layout, Tensor};
 
@@ -32,36 +32,93 @@ pub use rope::record as rope;
 pub use target_logprobs::record as target_logprobs;
 
 /// Every kernel.
-pub static ALL: &[&Kernel] = &[
-    &embed::F32,
-    &embed::F16,
-    &embed::Q8_0,
-    &embed::Q4_0,
-    &embed::Q4_1,
-    &rms_norm::KERNEL,
-    &matmul::MATVEC_F32,
-    &matmul::MATVEC_F16,
-    &matmul::MATVEC_Q8_0,
-    &matmul::MATVEC_Q4_0,
-    &matmul::MATVEC_Q4_1,
-    &matmul::MATMUL_F32,
-    &matmul::MATMUL_F16,
-    &matmul::MATMUL_Q8_0,
-    &matmul::MATMUL_Q4_0,
-    &matmul::MATMUL_Q4_1,
-    &rope::KERNEL,
-    &kv_write::KERNEL,
-    &attention::KERNEL,
-    &add::KERNEL,
-    &gated::KERNEL,
-    &last_row::KERNEL,
-    &argmax::KERNEL,
-    &target_logprobs::KERNEL,
-];
+pub fn all() -> Vec<&'static Kernel> {
+    let mut all = vec![
+        &rms_norm::KERNEL,
+        &rope::KERNEL,
+        &kv_write::KERNEL,
+        &attention::KERNEL,
+        &add::KERNEL,
+        &gated::KERNEL,
+        &last_row::KERNEL,
+        &argmax::KERNEL,
+        &target_logprobs::KERNEL,
+    ];
+    all.extend([&embed::KERNELS, &matmul::MATVEC, &matmul::MATMUL].into_iter().flatten());
+    all
+}
 
 const HALF: &str = include_str!("prelude/half.wgsl");
 const BLOCK: &str = include_str!("prelude/block.wgsl");
 const REDUCE: &str = include_str!("prelude/reduce.wgsl");
+const NIBBLES: &str = include_str!("prelude/nibbles.wgsl");
+const FIVE: &str = include_str!("prelude/five.wgsl");
+const K_SCALE: &str = include_str!("prelude/k_scale.wgsl");
+const F32: &str = include_str!("prelude/f32.wgsl");
+const F16: &str = include_str!("prelude/f16.wgsl");
+const BF16: &str = include_str!("prelude/bf16.wgsl");
+const Q8_0: &str = include_str!("prelude/q8_0.wgsl");
+const Q4_0: &str = include_str!("prelude/q4_0.wgsl");
+const Q4_1: &str = include_str!("prelude/q4_1.wgsl");
+const Q5_0: &str = include_str!("prelude/q5_0.wgsl");
+const Q5_1: &str = include_str!("prelude/q5_1.wgsl");
+const Q4_K: &str = include_str!("prelude/q4_k.wgsl");
+const Q5_K: &str = include_str!("prelude/q5_k.wgsl");
+const Q6_K: &str = include_str!("prelude/q6_k.wgsl");
+
+/// One kernel for each layout of weights: `weight_block` of the layout, then the shader that calls it. Bindings 1 to 3
+/// are input, output and state; the planes of the weights follow. [`of_layout`] finds one.
+macro_rules! weight_kernels {
+    ($name:literal, $source:expr, $params_size:literal) => {
+        weight_kernels!(@all $name, $source, $params_size,
+            ("f32", 1, [super::F32]),
+            ("f16", 1, [super::HALF, super::F16]),
+            ("bf16", 1, [super::BF16]),
+            ("q8_0", 2, [super::Q8_0]),
+            ("q4_0", 2, [super::NIBBLES, super::Q4_0]),
+            ("q4_1", 2, [super::NIBBLES, super::Q4_1]),
+            ("q5_0", 2, [super::NIBBLES, super::FIVE, super::Q5_0]),
+            ("q5_1", 2, [super::NIBBLES, super::FIVE, super::Q5_1]),
+            ("q4_k", 2, [super::NIBBLES, super::K_SCALE, super::Q4_K]),
+            ("q5_k", 2, [super::NIBBLES, super::FIVE, super::K_SCALE, super::Q5_K]),
+            ("q6_k", 2, [super::NIBBLES, super::Q6_K]))
+    };
+    (@all $name:literal, $source:expr, $params_size:literal,
+        $(($layout:literal, $n_planes:literal, [$($part:path),*])),*) => {
+        [$(crate::gpu::kernel::Kernel {
+            name: concat!($name, "_", $layout),
+            sources: &[super::BLOCK, $($part,)* $source],
+            bindings: super::weight_bindings($n_planes),
+            params_size: $params_size,
+        }),*]
+    };
+}
+use weight_kernels;
+
+/// Kernels of one operation, one for each layout of weights.
+pub type WeightKernels = [Kernel; 11];
+
+const fn weight_bindings(n_planes: usize) -> &'static [Access] {
+    const TWO_PLANES: &[Access] = &[Access::Read, Access::Write, Access::Read, Access::Read, Access::Read];
+    if n_planes == 2 { TWO_PLANES } else { TWO_PLANES.split_at(4).0 }
+}
+
+/// The kernel that reads weights of a layout; `U32` is read as `F32`, which callers refuse before.
+fn of_layout(kernels: &'static WeightKernels, layout: Layout) -> &'static Kernel {
+    &kernels[match layout {
+        Layout::F32 | Layout::U32 => 0,
+        Layout::F16 => 1,
+        Layout::Bf16 => 2,
+        Layout::Q8_0 => 3,
+        Layout::Q4_0 => 4,
+        Layout::Q4_1 => 5,
+        Layout::Q5_0 => 6,
+        Layout::Q5_1 => 7,
+        Layout::Q4K => 8,
+        Layout::Q5K => 9,
+        Layout::Q6K => 10,
+    }]
+}
 
 /// Whether `state` looks as documented.
 fn check_state(rec: &mut Recording, kernel: &'static str, state: &Tensor) {

@@ -1,0 +1,8 @@
+// (five bits - 16) times a scale.
+@group(0) @binding(5) var<storage, read> w_scales: array<vec2<u32>>;
+
+fn weight_block(i: u32) -> Block {
+  let side = w_scales[i];
+  let scale = bitcast<f32>(side.y);
+  return affine_block5(w_quants[i], side.x, scale, -16.0 * scale);
+}
