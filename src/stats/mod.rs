@@ -3,10 +3,20 @@
 //! | file | the question it answers |
 //! | --- | --- |
 //! | `proportion` | k of n: how sure is that share? |
-//! | `rank` | do two lists put things in the same order? |
 //! | `calibration` | does confidence mean what it says? |
 //! | `selective` | what is gained by answering only when sure? |
+//! | `rank` | do two lists put things in the same order? |
+//! | `rdm`, `distance` | which things are alike? |
+//! | `rdm_compare` | do two RDMs agree? |
+//! | `noise_ceiling` | how well could a perfect model agree with people who differ? |
+//! | `mantel` | is an agreement of RDMs more than chance? |
+//! | `rdm_bootstrap` | how would it move with other people and other items? |
 //! | `bootstrap` | how much would a number move with other items? |
+//! | `permutation` | do two means differ by more than chance? |
+//! | `mcnemar` | do two models fail on different items? |
+//! | `multiplicity` | and with several such questions at once? |
+//! | `distributions` | t, F, beta, binomial |
+//! | `linalg` | small dense matrices, connected parts |
 //! | `rng` | the one seeded source of chance, equal on every target |
 //!
 //! A statistic that the data do not define is a [`StatError`], never a NaN. Transcendental functions come from
@@ -14,8 +24,19 @@
 
 pub mod bootstrap;
 pub mod calibration;
+pub mod distance;
+pub mod distributions;
+pub mod linalg;
+pub mod mantel;
+pub mod mcnemar;
+pub mod multiplicity;
+pub mod noise_ceiling;
+pub mod permutation;
 pub mod proportion;
 pub mod rank;
+pub mod rdm;
+pub mod rdm_bootstrap;
+pub mod rdm_compare;
 pub mod rng;
 pub mod selective;
 
@@ -49,6 +70,27 @@ pub enum StatError {
     Range {
         /// Which argument.
         what: &'static str,
+    },
+    /// Pairs without a value where the method needs every pair.
+    #[error("{n} pairs have no value and this method needs all of them")]
+    Missing {
+        /// Pairs without a value.
+        n: usize,
+    },
+    /// The data fall into parts that nothing connects, so the parts cannot be placed against each other.
+    #[error("the data fall into {parts} parts that no observation connects")]
+    Disconnected {
+        /// Number of parts.
+        parts: usize,
+    },
+    /// A system of equations has no single solution.
+    #[error("the equations have no single solution")]
+    Singular,
+    /// An iteration did not settle.
+    #[error("no solution was found in {steps} steps")]
+    NotConverged {
+        /// Steps taken.
+        steps: usize,
     },
     /// The statistic had no value in most resamples.
     #[error("undefined in {undefined} of {resamples} resamples")]

@@ -1,6 +1,7 @@
 //! Shares and their intervals.
 
 use super::StatError;
+use super::distributions::beta_quantile;
 
 /// The point that a standard normal value stays below with probability `p`, found by bisection on `erfc`
 /// (absolute error below 1e-14 for p between 1e-12 and 1 - 1e-12).
@@ -19,7 +20,7 @@ pub fn normal_quantile(p: f64) -> Result<f64, StatError> {
         if middle <= low || middle >= high {
             break;
         }
-        if 0.5 * libm::erfc(-middle * std::f64::consts::FRAC_1_SQRT_2) < tail {
+        if normal_cdf(middle) < tail {
             low = middle;
         } else {
             high = middle;
@@ -27,6 +28,11 @@ pub fn normal_quantile(p: f64) -> Result<f64, StatError> {
     }
     let z = 0.5 * (low + high);
     Ok(if p < 0.5 { z } else { -z })
+}
+
+/// The share of a standard normal distribution below `z`.
+pub fn normal_cdf(z: f64) -> f64 {
+    0.5 * libm::erfc(-z * std::f64::consts::FRAC_1_SQRT_2)
 }
 
 /// Wilson's score interval for `k` of `n` (Wilson 1927) at a two-sided level such as 0.95.
@@ -52,6 +58,18 @@ pub fn wilson(k: u64, n: u64, level: f64) -> Result<(f64, f64), StatError> {
     // At the ends the formula gives 0 and 1 but for rounding.
     let low = if k == 0 { 0.0 } else { (center - half).max(0.0) };
     let high = if k == n { 1.0 } else { (center + half).min(1.0) };
+    Ok((low, high))
+}
+
+/// Exact interval for `k` of `n` (Clopper and Pearson 1934): never too narrow, often too wide.
+///
+/// # Errors
+/// As [`wilson`].
+pub fn clopper_pearson(k: u64, n: u64, level: f64) -> Result<(f64, f64), StatError> {
+    wilson(k, n, level)?;
+    let (tail, k_real, n_real) = (0.5 * (1.0 - level), k as f64, n as f64);
+    let low = if k == 0 { 0.0 } else { beta_quantile(tail, k_real, n_real - k_real + 1.0) };
+    let high = if k == n { 1.0 } else { beta_quantile(1.0 - tail, k_real + 1.0, n_real - k_real) };
     Ok((low, high))
 }
 

@@ -8,6 +8,8 @@ mod parsers;
 mod shaders;
 mod stats;
 mod stats_calibration;
+mod stats_resampling;
+mod stats_rsa;
 mod store;
 mod studies;
 mod tasks;

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use likewise::stats::bootstrap::{percentile_interval, quantile};
-use likewise::stats::proportion::{normal_quantile, wilson};
-use likewise::stats::rank::{kendall_tau_b, pearson, spearman};
+use likewise::stats::proportion::{clopper_pearson, normal_quantile, wilson};
+use likewise::stats::rank::{kendall_tau_a, kendall_tau_b, pearson, rho_a, spearman};
 use likewise::stats::rng::Pcg32;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -32,6 +32,7 @@ struct WilsonCase {
     level: f64,
     low: f64,
     high: f64,
+    exact: [f64; 2],
 }
 
 #[test]
@@ -40,6 +41,9 @@ fn wilson_agrees_with_statsmodels() {
         let (low, high) = wilson(case.k, case.n, case.level).unwrap();
         close(low, case.low, 1e-12);
         close(high, case.high, 1e-12);
+        let (low, high) = clopper_pearson(case.k, case.n, case.level).unwrap();
+        close(low, case.exact[0], 1e-12);
+        close(high, case.exact[1], 1e-12);
     }
 }
 
@@ -73,6 +77,19 @@ fn correlations_agree_with_scipy() {
         close(spearman(&case.x, &case.y).unwrap(), case.spearman, 1e-12);
         close(kendall_tau_b(&case.x, &case.y).unwrap(), case.kendall_tau_b, 1e-12);
     }
+}
+
+/// Published with the list of statistics that must be right.
+#[test]
+fn the_worked_example_of_ties_has_its_published_values() {
+    let (x, y) = ([1.0, 2.0, 2.0, 3.0, 4.0, 4.0], [1.0, 3.0, 2.0, 2.0, 5.0, 4.0]);
+    close(kendall_tau_a(&x, &y).unwrap(), 0.666_667, 1e-6);
+    close(kendall_tau_b(&x, &y).unwrap(), 0.741_249, 1e-6);
+    close(spearman(&x, &y).unwrap(), 0.850_841, 1e-6);
+    close(rho_a(&x, &y).unwrap(), 0.814_286, 1e-6);
+    let (x, y) = ([1.0, 2.0, 2.0, 3.0, 5.0, 4.0], [2.0, 1.0, 2.0, 4.0, 4.0, 6.0]);
+    close(kendall_tau_a(&x, &y).unwrap(), 0.533_333, 1e-6);
+    close(rho_a(&x, &y).unwrap(), 0.728_571, 1e-6);
 }
 
 #[derive(Deserialize)]

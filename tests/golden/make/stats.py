@@ -19,7 +19,9 @@ def main():
     for k, n in [(0, 1), (1, 1), (0, 10), (3, 10), (10, 10), (14, 20), (5, 7), (24, 48), (1, 1000), (731, 1000), (999_999, 1_000_000)]:
         for level in [0.9, 0.95, 0.99]:
             low, high = proportion_confint(k, n, alpha=1 - level, method="wilson")
-            cases.append({"k": k, "n": n, "level": level, "low": float(low), "high": float(high)})
+            exact = proportion_confint(k, n, alpha=1 - level, method="beta")
+            cases.append({"k": k, "n": n, "level": level, "low": float(low), "high": float(high),
+                          "exact": [float(end) for end in exact]})
     write(__file__, "wilson", cases, ["statsmodels", "scipy"])
 
     cases = [{"p": p, "z": float(stats.norm.ppf(p))} for p in [1e-12, 1e-6, 0.001, 0.025, 0.1, 0.3, 0.5, 0.7, 0.9, 0.975, 0.995, 0.999999]]
