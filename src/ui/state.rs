@@ -74,11 +74,10 @@ struct Queue {
 /// Kind of notice for a storage error.
 fn notice_of(error: &StoreError) -> NoticeKind {
     match error {
-        StoreError::Quota => NoticeKind::StorageFull,
         StoreError::Unavailable { .. } => NoticeKind::StorageUnavailable,
         StoreError::Blocked => NoticeKind::OtherTab,
         StoreError::Import { .. } => NoticeKind::BadImport,
-        StoreError::Corrupt { .. } | StoreError::Backend { .. } => NoticeKind::SaveFailed,
+        StoreError::Quota | StoreError::Corrupt { .. } | StoreError::Backend { .. } => NoticeKind::SaveFailed,
     }
 }
 

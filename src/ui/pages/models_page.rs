@@ -191,6 +191,46 @@ fn OwnFile() -> impl IntoView {
     }
 }
 
+/// A model from an address of the person's choice.
+#[component]
+fn OwnUrl() -> impl IntoView {
+    let state = use_state();
+    let url = RwSignal::new(String::new());
+    let busy = move || state.models.get().loading.is_some();
+    view! {
+        <form class="panel stack" on:submit=move |event| {
+            event.prevent_default();
+            let url = url.get_untracked().trim().to_owned();
+            if !url.is_empty() {
+                state.load(ModelOrigin::Url { url }, None);
+            }
+        }>
+            <h2>"A model by its address"</h2>
+            <div class="field">
+                <label for="model-url">"Address of a GGUF file"</label>
+                <input
+                    type="url"
+                    id="model-url"
+                    data-testid="model-url"
+                    placeholder="https://"
+                    pattern="https://.+"
+                    title="An address that begins with https://"
+                    required
+                    aria-describedby="model-url-hint"
+                    prop:value=move || url.get()
+                    on:input=move |event| url.set(event_target_value(&event))
+                />
+                <span class="hint" id="model-url-hint">
+                    "Your browser asks that host for the file, so the host learns your network address; it must allow other sites to read it (CORS)."
+                </span>
+            </div>
+            <div class="row">
+                <button type="submit" data-testid="load-url" disabled=busy>"Load from this address"</button>
+            </div>
+        </form>
+    }
+}
+
 /// Models.
 #[component]
 pub fn ModelsPage() -> impl IntoView {
@@ -220,6 +260,7 @@ pub fn ModelsPage() -> impl IntoView {
             }}
         </section>
         <OwnFile />
+        <OwnUrl />
         <CachedModels />
     }
 }
