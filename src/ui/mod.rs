@@ -40,6 +40,13 @@ fn site_root() -> (String, String) {
     (root, path.trim_end_matches('/').to_owned())
 }
 
+/// Address of a route under the site's own path: the router takes an address that begins with `/` as it stands.
+pub(crate) fn to(route: &str) -> String {
+    let root = document().base_uri().ok().flatten().and_then(|base| web_sys::Url::new(&base).ok());
+    let path = root.map(|root| root.pathname()).unwrap_or_default();
+    format!("{}{route}", path.trim_end_matches('/'))
+}
+
 /// The whole page.
 #[component]
 pub fn App() -> impl IntoView {
@@ -86,7 +93,7 @@ fn Header() -> impl IntoView {
     view! {
         <header class="site-header">
             <div class="site-header-inner">
-                <A href="/" exact=true attr:class="wordmark" attr:data-testid="nav-home">
+                <A href=to("/") exact=true attr:class="wordmark" attr:data-testid="nav-home">
                     <svg viewBox="0 0 32 32" aria-hidden="true" fill="none" stroke-width="3.5" stroke-linecap="round">
                         <path class="wave-model" d="M4 13c4-6 8-6 12 0s8 6 12 0" />
                         <path class="wave-people" d="M4 22c4-6 8-6 12 0s8 6 12 0" />
@@ -96,7 +103,7 @@ fn Header() -> impl IntoView {
                 <nav class="site-nav" aria-label="Pages">
                     <ul>
                         {links.into_iter().map(|(href, name)| view! {
-                            <li><A href=href attr:data-testid=format!("nav-{}", &href[1..])>{name}</A></li>
+                            <li><A href=to(href) attr:data-testid=format!("nav-{}", &href[1..])>{name}</A></li>
                         }).collect_view()}
                     </ul>
                 </nav>
@@ -142,6 +149,6 @@ pub fn Heading(
 fn Missing() -> impl IntoView {
     view! {
         <Heading text="There is no such page" />
-        <p><A href="/">"Go to the start"</A></p>
+        <p><A href=to("/")>"Go to the start"</A></p>
     }
 }

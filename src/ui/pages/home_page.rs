@@ -7,6 +7,7 @@ use crate::protocol::NoticeKind;
 use crate::report::demo::{Demo, demo_figure};
 use crate::ui::charts::Chart;
 use crate::ui::state::use_state;
+use crate::ui::to;
 
 /// The line about this device.
 #[component]
@@ -43,15 +44,15 @@ pub fn HomePage() -> impl IntoView {
             </p>
         </section>
         <ul class="doors">
-            <li><A href="/chat" attr:class="door" attr:data-testid="door-chat">
+            <li><A href=to("/chat") attr:class="door" attr:data-testid="door-chat">
                 <strong>"Talk to a model"</strong>
                 <span>"See how sure it was of every word, and what else it might have said."</span>
             </A></li>
-            <li><A href="/judge" attr:class="door people" attr:data-testid="door-judge">
+            <li><A href=to("/judge") attr:class="door people" attr:data-testid="door-judge">
                 <strong>"Judge like a participant"</strong>
                 <span>"Rate how alike everyday words are, then see where the model agrees with you. Needs no model to begin."</span>
             </A></li>
-            <li><A href="/tasks" attr:class="door both" attr:data-testid="door-tasks">
+            <li><A href=to("/tasks") attr:class="door both" attr:data-testid="door-tasks">
                 <strong>"Run a benchmark"</strong>
                 <span>"Does the model know what it cannot know? Watch it answer, item by item."</span>
             </A></li>

@@ -11,9 +11,9 @@ use crate::app::{bytes_in_words, seconds_in_words};
 use crate::eval::engine::{Backend, SelfTest};
 use crate::formats::catalog::ModelCard;
 use crate::protocol::{LoadPhase, ModelOrigin};
-use crate::ui::Heading;
 use crate::ui::components::progress_bar::ProgressBar;
 use crate::ui::state::use_state;
+use crate::ui::{Heading, to};
 
 /// The bar of a load, or nothing.
 #[component]
@@ -77,7 +77,7 @@ pub fn NeedsModel(
                                 }>{label}</button>
                             }
                         })}
-                        <A href="/models">"Choose another model"</A>
+                        <A href=to("/models")>"Choose another model"</A>
                     </div>
                 </section>
             </Show>
@@ -115,8 +115,8 @@ fn LoadedFacts(loaded: Loaded) -> impl IntoView {
                 <dt>"Next time"</dt><dd>{if loaded.cached { "from this browser's cache" } else { "from the network or your file again" }}</dd>
             </dl>
             <div class="row">
-                <A href="/chat" attr:class="button primary" attr:data-testid="go-chat">"Talk to it"</A>
-                <A href="/tasks" attr:class="button">"Run a benchmark"</A>
+                <A href=to("/chat") attr:class="button primary" attr:data-testid="go-chat">"Talk to it"</A>
+                <A href=to("/tasks") attr:class="button">"Run a benchmark"</A>
                 <button type="button" data-testid="unload" on:click=move |_| state.unload()>"Unload"</button>
             </div>
         </section>

@@ -11,12 +11,12 @@ use crate::protocol::NoticeKind;
 use crate::report::export::{run_to_csv, run_to_json};
 use crate::report::run_summary::run_summary;
 use crate::store::Collection;
-use crate::ui::Heading;
 use crate::ui::charts::Chart;
 use crate::ui::components::counts::Counts;
 use crate::ui::components::item_view::ItemView;
 use crate::ui::download;
 use crate::ui::state::{State, use_state, words_of};
+use crate::ui::{Heading, to};
 
 fn title_of(run: &Run) -> String {
     tasks::find(&run.task_id).map_or_else(|| run.task_id.clone(), |entry| entry.info.title.to_owned())
@@ -122,13 +122,13 @@ pub fn ResultsPage() -> impl IntoView {
     let list = move || {
         runs.get().map(|runs| {
             if runs.is_empty() {
-                return view! { <p data-testid="no-results">"No run is stored yet. " <A href="/tasks">"Run a benchmark"</A> ", and it will be here."</p> }.into_any();
+                return view! { <p data-testid="no-results">"No run is stored yet. " <A href=to("/tasks")>"Run a benchmark"</A> ", and it will be here."</p> }.into_any();
             }
             let rows = runs.into_iter().map(|run| {
                 let title = title_of(&run);
                 view! {
                 <tr data-testid="run-row">
-                    <td><A href=format!("/results?run={}", run.id)>{title}</A></td>
+                    <td><A href=to(&format!("/results?run={}", run.id))>{title}</A></td>
                     <td>{run.engine.model_name.clone()}</td>
                     <td>{when(run.started_at)}</td>
                     <td>{status_in_words(&run.status, false)}</td>

@@ -10,12 +10,12 @@ use crate::eval::run::{ItemResult, Method, Run, RunStatus, Settings};
 use crate::eval::tasks;
 use crate::protocol::NoticeKind;
 use crate::store::Collection;
-use crate::ui::Heading;
 use crate::ui::components::counts::Counts;
 use crate::ui::components::field::NumberField;
 use crate::ui::components::item_view::ItemView;
 use crate::ui::components::progress_bar::ProgressBar;
 use crate::ui::state::{State, use_state};
+use crate::ui::{Heading, to};
 
 /// Goes on with a stored run, or does nothing where the loaded model is another one.
 pub(crate) fn resume(state: State, run: Run) {
@@ -127,7 +127,7 @@ pub fn RunPage() -> impl IntoView {
                 <ProgressBar label=label progress=progress words=words />
                 {move || view! { <Counts results=results.get() /> }}
                 {move || ended().map(|run| {
-                    let open = format!("/results?run={}", run.id);
+                    let open = to(&format!("/results?run={}", run.id));
                     let resumable = run.status != RunStatus::Complete;
                     view! {
                         <div class="row">

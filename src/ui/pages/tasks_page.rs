@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos_router::components::A;
 
 use crate::eval::tasks::TASKS;
-use crate::ui::Heading;
+use crate::ui::{Heading, to};
 
 /// The list of tasks that have items of their own.
 #[component]
@@ -16,7 +16,7 @@ pub fn TasksPage() -> impl IntoView {
                 <h2>{info.title}</h2>
                 <p>{info.question}</p>
                 <p class="answer"><small>{info.citation} " (version " {info.version} ")"</small></p>
-                <A href=format!("/run?task={}", info.id) attr:class="button primary" attr:data-testid=format!("choose-{}", info.id)>"Choose how to run it"</A>
+                <A href=to(&format!("/run?task={}", info.id)) attr:class="button primary" attr:data-testid=format!("choose-{}", info.id)>"Choose how to run it"</A>
             </article>
         }
     });
@@ -24,6 +24,6 @@ pub fn TasksPage() -> impl IntoView {
         <Heading text="Benchmarks" />
         <p>"A benchmark puts the same items to a model, one by one, and counts what it does with each. Right and wrong are not all: a model may also abstain."</p>
         {cards.collect_view()}
-        <p>"Similarity ratings by a model are run from "<A href="/judge">"the study"</A>", beside your own."</p>
+        <p>"Similarity ratings by a model are run from "<A href=to("/judge")>"the study"</A>", beside your own."</p>
     }
 }
