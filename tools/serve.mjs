@@ -13,7 +13,8 @@ const TYPES = {
 /** Starts a server of `folder` under `prefix` ("/" or "/a/b/"); `ranges: false` makes it as plain as the plainest host. */
 export function serve({ folder, port = 0, prefix = "/", ranges = true }) {
   const server = createServer((request, response) => {
-    const path = decodeURIComponent(new URL(request.url, "http://localhost").pathname);
+    const { pathname, search } = new URL(request.url, "http://localhost");
+    const path = decodeURIComponent(pathname);
     const fail = (code) => response.writeHead(code, { "content-type": "text/plain" }).end(String(code));
     if (request.method !== "GET" && request.method !== "HEAD") return fail(405);
     if (!path.startsWith(prefix)) return fail(404);
@@ -23,7 +24,7 @@ export function serve({ folder, port = 0, prefix = "/", ranges = true }) {
     let stat = statSync(file, { throwIfNoEntry: false });
     if (stat?.isDirectory()) {
       // Relative addresses need the slash at the end, as every static host does it.
-      if (!path.endsWith("/")) return response.writeHead(301, { location: path + "/" }).end();
+      if (!path.endsWith("/")) return response.writeHead(301, { location: pathname + "/" + search }).end();
       file = join(file, "index.html");
       stat = statSync(file, { throwIfNoEntry: false });
     }
