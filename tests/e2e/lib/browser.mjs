@@ -54,3 +54,12 @@ export async function storedCounts(page, site) {
   }
   return counts;
 }
+
+/** With SCREENSHOTS set to a folder, keeps a picture of the page as it is now, light and dark. */
+export async function shoot(page, name) {
+  if (!process.env.SCREENSHOTS) return;
+  for (const colorScheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme });
+    await page.screenshot({ path: `${process.env.SCREENSHOTS}/${name}-${colorScheme}.png`, fullPage: true });
+  }
+}

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { openPage, startBrowser, storedCounts } from "../lib/browser.mjs";
-import { startSite } from "../lib/site.mjs";
+import { openPage, shoot, startBrowser, storedCounts } from "../lib/browser.mjs";
+import { GOLDEN, startSite } from "../lib/site.mjs";
 import { answer, atTrial, begin } from "../lib/study.mjs";
 
 let site, browser;
@@ -36,6 +37,18 @@ test("a whole study with keys alone, over a reload and an undo", async () => {
   await id("judge-end").getByTestId("figure").first().waitFor();
   await page.reload();
   await id("judge-end").waitFor();
+  // The model rates the same pairs, and both stand side by side.
+  await id("nav-models").click();
+  await id("own-file").setInputFiles(join(GOLDEN, "tiny-llama-q4_1.gguf"));
+  await id("loaded").waitFor();
+  await id("nav-judge").click();
+  await id("judge-end").waitFor();
+  await id("rate-pairs").click();
+  await id("rho").waitFor({ timeout: 120_000 });
+  assert.match(await id("rho").textContent(), /n = 66 pairs/);
+  assert.equal(await id("judge-end").getByTestId("figure").count(), 2);
+  await shoot(page, "compared");
+
   const counts = await storedCounts(page, site);
   // 74 answers that count, the one taken back, and the record that takes it back.
   assert.deepEqual({ sessions: counts.sessions, judgments: counts.judgments }, { sessions: 1, judgments: 76 });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { openPage, startBrowser, storedCounts } from "../lib/browser.mjs";
+import { openPage, shoot, startBrowser, storedCounts } from "../lib/browser.mjs";
 import { GOLDEN, startSite } from "../lib/site.mjs";
 
 const file = { name: "tiny.gguf", mimeType: "application/octet-stream", buffer: readFileSync(join(GOLDEN, "tiny-llama-q4_1.gguf")) };
@@ -19,6 +19,7 @@ for (const project of ["cpu", "gpu"]) {
     await page.locator(`[data-testid=device-line].${project}`).waitFor();
     await id("own-file").setInputFiles(file);
     await id("loaded").waitFor();
+    await shoot(page, `loaded-${project}`);
     assert.match(await id("loaded-backend").textContent(), project === "gpu" ? /^Graphics card: \S/ : /^Processor: \S/);
 
     await id("go-chat").click();
@@ -31,6 +32,7 @@ for (const project of ["cpu", "gpu"]) {
     await id("chat-send").and(page.locator(":enabled")).waitFor();
     await id("word").first().click();
     await id("lens").waitFor();
+    await shoot(page, `chat-${project}`);
     assert.match(await id("lens").textContent(), /\d+\.\d %/);
 
     await id("nav-tasks").click();
@@ -49,6 +51,7 @@ for (const project of ["cpu", "gpu"]) {
     assert.equal(await id("counts").first().textContent(), counted);
     assert.equal(await id("item").count(), 4);
 
+    await shoot(page, `result-${project}`);
     const [download] = await Promise.all([page.waitForEvent("download"), id("export-json").click()]);
     const saved = JSON.parse(readFileSync(await download.path(), "utf8"));
     assert.equal(saved.results.length, 4);
