@@ -73,11 +73,20 @@ impl Gpu {
     /// # Errors
     /// [`GpuError::NoAdapter`], [`GpuError::NoDevice`].
     pub async fn new() -> Result<Self, GpuError> {
-        Self::request(true).await
+        Self::request(true, "").await
+    }
+
+    /// As [`Self::new`], with the browser's words for its adapter: wgpu passes on only the description, which
+    /// browsers leave empty.
+    ///
+    /// # Errors
+    /// [`GpuError::NoAdapter`], [`GpuError::NoDevice`].
+    pub async fn named(words: &str) -> Result<Self, GpuError> {
+        Self::request(true, words).await
     }
 
     /// With `large` false, every limit is WebGPU's default, as on the smallest conforming device.
-    pub(crate) async fn request(large: bool) -> Result<Self, GpuError> {
+    pub(crate) async fn request(large: bool, words: &str) -> Result<Self, GpuError> {
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
         let options = wgpu::RequestAdapterOptions {
             power_preference: wgpu::PowerPreference::HighPerformance,
@@ -108,13 +117,13 @@ impl Gpu {
         });
         device.on_uncaptured_error(Arc::new(move |words: wgpu::Error| set_first(&error_too, words.to_string())));
         let info = adapter.get_info();
-        let name = info.name.to_lowercase();
+        let name = format!("{} {words}", info.name).to_lowercase();
         let software = info.device_type == wgpu::DeviceType::Cpu
             || ["swiftshader", "llvmpipe", "lavapipe", "software", "basic render"]
                 .iter()
                 .any(|word| name.contains(word));
         let words: Vec<&str> =
-            [info.name.as_str(), info.driver.as_str()].into_iter().filter(|word| !word.is_empty()).collect();
+            [words, info.name.as_str(), info.driver.as_str()].into_iter().filter(|word| !word.is_empty()).collect();
         let adapter = if words.is_empty() { "unnamed adapter".to_owned() } else { words.join(", ") };
         Ok(Self {
             inner: Rc::new(Inner {

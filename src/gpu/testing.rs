@@ -9,7 +9,7 @@ use super::tensor::{Layout, Tensor};
 
 /// A device with default limits. A machine without any adapter fails here, it does not skip.
 pub(crate) fn gpu() -> Gpu {
-    pollster::block_on(Gpu::request(false)).unwrap()
+    pollster::block_on(Gpu::request(false, "")).unwrap()
 }
 
 /// Deterministic values in about [-1, 1].

@@ -7,6 +7,8 @@ mod imp;
 #[cfg(target_arch = "wasm32")]
 pub mod tab_lock;
 
+#[cfg(target_arch = "wasm32")]
+pub use imp::adapter;
 pub use imp::{breathe, heap_bytes, init_logging, now_millis, random_u64, unix_millis};
 
 /// A random id of 128 bits in lower-case hexadecimal.

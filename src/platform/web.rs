@@ -3,7 +3,8 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use wasm_bindgen::JsCast;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
 
 /// Milliseconds since the page or worker began, monotonic.
 pub fn now_millis() -> f64 {
@@ -48,4 +49,37 @@ pub fn init_logging() {
 /// Bytes of the WebAssembly heap.
 pub fn heap_bytes() -> u64 {
     core::arch::wasm32::memory_size(0) as u64 * 65_536
+}
+
+fn field(value: &JsValue, name: &str) -> Option<JsValue> {
+    js_sys::Reflect::get(value, &name.into()).ok().filter(|value| !value.is_undefined() && !value.is_null())
+}
+
+/// The browser's words for the graphics adapter that WebGPU offers, in a page or a worker; they may be empty.
+///
+/// # Errors
+/// Why there is none.
+pub async fn adapter() -> Result<String, &'static str> {
+    let Some(gpu) = field(&js_sys::global(), "navigator").and_then(|navigator| field(&navigator, "gpu")) else {
+        return Err("this browser has no WebGPU");
+    };
+    let asked = field(&gpu, "requestAdapter")
+        .and_then(|ask| ask.dyn_into::<js_sys::Function>().ok())
+        .and_then(|ask| ask.call0(&gpu).ok())
+        .and_then(|promise| promise.dyn_into::<js_sys::Promise>().ok());
+    let Some(asked) = asked else { return Err("this browser's WebGPU did not answer") };
+    match JsFuture::from(asked).await {
+        Ok(adapter) if !adapter.is_null() && !adapter.is_undefined() => {
+            let info = field(&adapter, "info").unwrap_or(JsValue::UNDEFINED);
+            let words: Vec<String> = ["vendor", "architecture", "description"]
+                .iter()
+                .filter_map(|name| if info.is_object() { field(&info, name) } else { None })
+                .filter_map(|value| value.as_string())
+                .filter(|word| !word.is_empty())
+                .collect();
+            Ok(words.join(", "))
+        }
+        Ok(_) => Err("this browser has WebGPU but offers no graphics adapter"),
+        Err(_) => Err("this browser refused a graphics adapter"),
+    }
 }
