@@ -10,8 +10,11 @@ const TYPES = {
   ".png": "image/png", ".jpg": "image/jpeg", ".webmanifest": "application/manifest+json", ".gguf": "application/octet-stream",
 };
 
-/** Starts a server of `folder` under `prefix` ("/" or "/a/b/"); `ranges: false` makes it as plain as the plainest host. */
-export function serve({ folder, port = 0, prefix = "/", ranges = true }) {
+/**
+ * Starts a server of `folder` under `prefix` ("/" or "/a/b/"); `ranges: false` makes it as plain as the plainest host.
+ * `open` reads a file from `start` to `end`; a test's own may break off.
+ */
+export function serve({ folder, port = 0, prefix = "/", ranges = true, open = createReadStream }) {
   const server = createServer((request, response) => {
     const { pathname, search } = new URL(request.url, "http://localhost");
     const path = decodeURIComponent(pathname);
@@ -50,7 +53,7 @@ export function serve({ folder, port = 0, prefix = "/", ranges = true }) {
     headers["content-length"] = Math.max(0, end - start + 1);
     response.writeHead(code, headers);
     if (request.method === "HEAD" || stat.size === 0) return response.end();
-    createReadStream(file, { start, end }).on("error", () => response.destroy()).pipe(response);
+    open(file, { start, end }).on("error", () => response.destroy()).pipe(response);
   });
   return new Promise((resolve, reject) => {
     server.on("error", reject);

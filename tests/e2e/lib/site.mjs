@@ -12,10 +12,13 @@ export const MODEL_PATH = resolve(process.env.LIKEWISE_MODEL ?? join(ROOT, "mode
 export const GOLDEN = join(ROOT, "tests/golden/models");
 const DIST = resolve(process.env.SITE_DIST ?? join(ROOT, "dist"));
 
-/** Starts the site; `model: true` adds the catalog's weights, without touching the build's folder. */
-export async function startSite({ model = false } = {}) {
+/**
+ * Starts the site; `model: true` adds the catalog's weights, without touching the build's folder. `ranges` and `open`
+ * are the server's.
+ */
+export async function startSite({ model = false, ranges = false, open } = {}) {
   if (!existsSync(join(DIST, "index.html"))) throw new Error(`no built site in ${DIST}: run make build first`);
-  if (!model) return serve({ folder: DIST, prefix: PREFIX, ranges: false });
+  if (!model) return serve({ folder: DIST, prefix: PREFIX, ranges, open });
   const folder = mkdtempSync(join(tmpdir(), "likewise-site-"));
   for (const name of readdirSync(DIST)) if (name !== "models") symlinkSync(join(DIST, name), join(folder, name));
   mkdirSync(join(folder, "models"));
@@ -23,6 +26,6 @@ export async function startSite({ model = false } = {}) {
     if (name !== MODEL_FILE) symlinkSync(join(DIST, "models", name), join(folder, "models", name));
   }
   symlinkSync(MODEL_PATH, join(folder, "models", MODEL_FILE));
-  const site = await serve({ folder, prefix: PREFIX, ranges: false });
+  const site = await serve({ folder, prefix: PREFIX, ranges, open });
   return { url: site.url, close: async () => { await site.close(); rmSync(folder, { recursive: true }); } };
 }

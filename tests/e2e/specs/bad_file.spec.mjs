@@ -6,10 +6,16 @@ import { openPage, startBrowser } from "../lib/browser.mjs";
 import { GOLDEN, startSite } from "../lib/site.mjs";
 
 const whole = readFileSync(join(GOLDEN, "tiny-llama-q4_1.gguf"));
+/** A copy with `n` bytes from `at` on replaced. */
+function patched(buffer, at, byte, n) {
+  return Buffer.from(buffer).fill(byte, at, at + n);
+}
 const FILES = [
   { notice: "not_gguf", name: "letter.gguf", buffer: Buffer.from("Dear reader, this is a letter and no model.\n".repeat(100)) },
   { notice: "truncated_file", name: "half.gguf", buffer: whole.subarray(0, Math.floor(whole.length / 2)) },
   { notice: "truncated_file", name: "header.gguf", buffer: whole.subarray(0, 100) },
+  { notice: "unknown_family", name: "family.gguf", buffer: Buffer.from(whole.toString("latin1").replaceAll("llama", "zebra"), "latin1") },
+  { notice: "damaged_file", name: "count.gguf", buffer: patched(whole, 8, 0xff, 7) },
 ];
 
 for (const project of ["cpu", "gpu"]) {
