@@ -172,9 +172,9 @@ impl Gpu {
         self.inner.counters.set(counters);
     }
 
-    fn submit_encoder(&self, encoder: wgpu::CommandEncoder) {
-        self.inner.queue.submit([encoder.finish()]);
+    fn submit_encoder(&self, encoder: wgpu::CommandEncoder) -> wgpu::SubmissionIndex {
         self.count(|counters| counters.submits += 1);
+        self.inner.queue.submit([encoder.finish()])
     }
 
     fn write_buffer(&self, buffer: &OwnedBuffer, offset: u64, bytes: &[u8]) {
@@ -390,19 +390,39 @@ impl Gpu {
     /// [`GpuError::Device`], [`GpuError::Lost`].
     pub fn submit(&self, prepared: &Prepared, steps: u32) -> Result<(), GpuError> {
         self.check()?;
+        let encoder = self.encode(prepared, steps);
+        self.submit_encoder(encoder);
+        self.check()
+    }
+
+    /// [`Self::submit`] that also copies values `range` of a `u32` tensor for [`Self::take`], in the same submission.
+    ///
+    /// # Errors
+    /// As [`Self::submit`]; [`GpuError::Shape`] for a wrong range or layout, or a scratch tensor that was not kept.
+    pub fn submit_and_read(
+        &self,
+        prepared: &Prepared,
+        steps: u32,
+        tensor: &Tensor,
+        range: Range<usize>,
+    ) -> Result<Readback, GpuError> {
+        self.check()?;
+        let encoder = self.encode(prepared, steps);
+        self.copy_out(encoder, tensor, Layout::U32, range)
+    }
+
+    fn encode(&self, prepared: &Prepared, steps: u32) -> wgpu::CommandEncoder {
         let mut encoder = self.inner.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        {
-            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            for _ in 0..steps {
-                prepared.encode(&mut pass);
-            }
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        for _ in 0..steps {
+            prepared.encode(&mut pass);
         }
+        drop(pass);
         self.count(|counters| {
             counters.passes += 1;
             counters.dispatches += u64::from(steps) * prepared.n_dispatches() as u64;
         });
-        self.submit_encoder(encoder);
-        self.check()
+        encoder
     }
 
     /// Values `range` of an `f32` tensor, after everything submitted before.
@@ -423,27 +443,53 @@ impl Gpu {
 
     async fn read(&self, tensor: &Tensor, layout: Layout, range: Range<usize>) -> Result<Vec<u8>, GpuError> {
         self.check()?;
+        if range.is_empty() && range.end <= tensor.len() {
+            return Ok(Vec::new());
+        }
+        let encoder = self.inner.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let readback = self.copy_out(encoder, tensor, layout, range)?;
+        self.bytes(readback).await
+    }
+
+    /// Ends `encoder` with a copy of four-byte values `range` of `tensor`, submits it and asks for the copy.
+    fn copy_out(
+        &self,
+        mut encoder: wgpu::CommandEncoder,
+        tensor: &Tensor,
+        layout: Layout,
+        range: Range<usize>,
+    ) -> Result<Readback, GpuError> {
         let Some(buffer) = tensor.plane(0) else {
             return Err(GpuError::shape("read", format!("{} was not kept", tensor.name())));
         };
-        if tensor.layout() != layout || range.start > range.end || range.end > tensor.len() {
+        if tensor.layout() != layout || range.is_empty() || range.end > tensor.len() {
             return Err(GpuError::shape("read", format!("{range:?} as {layout:?} of {}", tensor.name())));
-        }
-        if range.is_empty() {
-            return Ok(Vec::new());
         }
         let size = range.len() as u64 * 4;
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let staging = self.raw_buffer("read", size, usage)?;
-        let mut encoder = self.inner.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         encoder.copy_buffer_to_buffer(&buffer.raw, range.start as u64 * 4, &staging.raw, 0, size);
-        self.submit_encoder(encoder);
+        let submission = self.submit_encoder(encoder);
         self.count(|counters| counters.read_bytes += size);
         let (sender, signal) = signal();
         staging.raw.map_async(wgpu::MapMode::Read, .., move |result| {
             sender.send(result.map_err(|error| error.to_string()));
         });
-        self.wait(signal).await?;
+        Ok(Readback { staging, signal, submission })
+    }
+
+    /// What [`Self::submit_and_read`] copied, once it has run; what was submitted later is not waited for.
+    ///
+    /// # Errors
+    /// [`GpuError::Device`], [`GpuError::Lost`].
+    pub async fn take(&self, readback: Readback) -> Result<Vec<u32>, GpuError> {
+        let bytes = self.bytes(readback).await?;
+        Ok(bytes.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
+    }
+
+    async fn bytes(&self, readback: Readback) -> Result<Vec<u8>, GpuError> {
+        let Readback { staging, signal, submission } = readback;
+        self.wait(signal, Some(submission)).await?;
         self.check()?;
         let view = staging
             .raw
@@ -460,13 +506,14 @@ impl Gpu {
         self.check()?;
         let (sender, signal) = signal();
         self.inner.queue.on_submitted_work_done(move || sender.send(Ok(())));
-        self.wait(signal).await?;
+        self.wait(signal, None).await?;
         self.check()
     }
 
-    async fn wait(&self, signal: Signal) -> Result<(), GpuError> {
+    /// Waits for a callback; natively for one submission or, by default, for all.
+    async fn wait(&self, signal: Signal, submission_index: Option<wgpu::SubmissionIndex>) -> Result<(), GpuError> {
         // Natively this blocks until callbacks have run; on the web it does nothing and the event loop calls back.
-        if let Err(error) = self.inner.device.poll(wgpu::PollType::wait_indefinitely()) {
+        if let Err(error) = self.inner.device.poll(wgpu::PollType::Wait { submission_index, timeout: None }) {
             self.check()?;
             return Err(GpuError::Device { detail: error.to_string() });
         }
@@ -478,6 +525,13 @@ impl Gpu {
             }
         }
     }
+}
+
+/// A copy on its way from the device.
+pub struct Readback {
+    staging: OwnedBuffer,
+    signal: Signal,
+    submission: wgpu::SubmissionIndex,
 }
 
 #[derive(Default)]

@@ -16,7 +16,7 @@ pub mod tensor;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use device::{Counters, Gpu};
+pub use device::{Counters, Gpu, Readback};
 pub use error::GpuError;
 pub use executor::{Prepared, prepare};
 pub use recording::Recording;

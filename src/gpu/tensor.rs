@@ -193,6 +193,11 @@ impl Tensor {
         self.layout().plane_bytes(self.rows(), self.cols())
     }
 
+    /// Bytes of all planes of all parts.
+    pub fn size_bytes(&self) -> u64 {
+        self.parts().iter().flat_map(|(_, part)| part.plane_bytes()).sum()
+    }
+
     pub(crate) fn plane(&self, plane: usize) -> Option<Rc<OwnedBuffer>> {
         self.inner.planes.borrow().as_ref().and_then(|planes| planes.get(plane)).cloned()
     }

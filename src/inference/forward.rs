@@ -1,7 +1,7 @@
 //! The one thing a backend must do: read tokens and say how probable the next ones are. Everything above it
 //! (generation, option scoring, prefix reuse) is written once, in [`super::language_model`].
 
-use crate::eval::engine::{Control, EngineError};
+use crate::eval::engine::{Control, EngineError, Sampling};
 
 /// The probability of one given token, and the most probable ones in its place.
 #[derive(Debug, Clone, PartialEq)]
@@ -10,6 +10,26 @@ pub struct TargetLogprob {
     pub logprob: f64,
     /// Most probable tokens, best first, as id and natural log-probability.
     pub top: Vec<(u32, f64)>,
+}
+
+/// A token that the backend drew itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drawn {
+    /// Vocabulary id.
+    pub id: u32,
+    /// Its natural log-probability and the most probable tokens in its place.
+    pub score: TargetLogprob,
+}
+
+/// How a backend draws tokens itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DrawRule {
+    /// How the next token is drawn.
+    pub sampling: Sampling,
+    /// How many alternatives to report for each token.
+    pub n_top: usize,
+    /// Tokens after which nothing more is to be read.
+    pub stop_ids: Vec<u32>,
 }
 
 /// A decoder with a key-value cache of one sequence.
@@ -44,4 +64,23 @@ pub trait Forward {
         n_top: usize,
         control: &Control<'_>,
     ) -> Result<Vec<TargetLogprob>, EngineError>;
+
+    /// Whether [`Self::draw`] can follow this rule.
+    fn can_draw(&self, _rule: &DrawRule) -> bool {
+        false
+    }
+
+    /// Reads `after` at `pos`, draws the token that follows, reads that one, and so on, for at least one and at most
+    /// `limit` tokens: as many as suit the backend, which may work ahead. A call that goes on where the last one
+    /// ended, under the same rule, uses that work. The last token of the result is not read yet.
+    async fn draw(
+        &mut self,
+        _after: u32,
+        _pos: usize,
+        _limit: usize,
+        _rule: &DrawRule,
+        _control: &Control<'_>,
+    ) -> Result<Vec<Drawn>, EngineError> {
+        Err(EngineError::Backend { detail: "this backend draws no tokens".to_owned() })
+    }
 }

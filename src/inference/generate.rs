@@ -1,8 +1,10 @@
 //! The token loop of one answer: draw, report, stop, read on.
 
+use std::collections::VecDeque;
+
 use crate::eval::engine::{Control, EngineError, EngineEvent, Finish, Prompt, Sampling, TokenStep};
 
-use super::forward::Forward;
+use super::forward::{DrawRule, Drawn, Forward, TargetLogprob};
 use super::language_model::{LanguageModel, TextCodec};
 use super::sampler::{Sampler, log_sum_exp, top};
 
@@ -72,7 +74,10 @@ impl<F: Forward> LanguageModel<F> {
     ) -> Result<Answer, EngineError> {
         let mut read = self.prompt_tokens(prompt)?;
         let n_prompt_tokens = read.len() as u32;
+        let rule = DrawRule { sampling: plan.sampling, n_top: plan.n_top, stop_ids: self.stop_ids.clone() };
+        let draws = self.forward.can_draw(&rule);
         let mut sampler = Sampler::new(plan.seed);
+        let mut ahead: VecDeque<Drawn> = VecDeque::new();
         let mut detokenizer = Detokenizer::default();
         let mut tokens: Vec<TokenStep> = Vec::new();
         let mut text = String::new();
@@ -87,27 +92,25 @@ impl<F: Forward> LanguageModel<F> {
             if control.cancel.is_cancelled() {
                 break Finish::Cancelled;
             }
-            // A no-op right after the prompt; afterwards it reads the one new token.
-            let drawn = match self.read_prompt_quietly(&read, request, control).await {
-                Ok(logits) => {
-                    let id = sampler.pick(logits, plan.sampling);
-                    let norm = log_sum_exp(logits)?;
-                    let logit = logits.get(id as usize).copied().unwrap_or(f32::NEG_INFINITY);
-                    let best: Vec<(u32, f64)> =
-                        top(logits, plan.n_top).into_iter().map(|(id, l)| (id, f64::from(l) - norm)).collect();
-                    (id, f64::from(logit) - norm, best)
-                }
+            // The first token comes from the prompt's logits; the backend draws the others if it can.
+            let next = if draws && !tokens.is_empty() {
+                let limit = (plan.limit as usize - tokens.len()).min(self.context_length() + 1 - read.len());
+                self.draw(&read, limit, &rule, &mut ahead, control).await
+            } else {
+                self.sample(&read, request, &mut sampler, plan, control).await
+            };
+            let Drawn { id, score } = match next {
+                Ok(drawn) => drawn,
                 Err(EngineError::Cancelled) => break Finish::Cancelled,
                 Err(error) => return Err(error),
             };
-            let (id, logprob, best) = drawn;
             if self.stop_ids.contains(&id) {
                 break Finish::EndOfTurn;
             }
             read.push(id);
             let added = detokenizer.push(id, self.codec());
             text.push_str(&added);
-            let step = TokenStep { id, text: added, logprob, top: self.alternatives(best) };
+            let step = TokenStep { id, text: added, logprob: score.logprob, top: self.alternatives(score.top) };
             tokens.push(step.clone());
             (control.events)(EngineEvent::Token { request, step });
             if let Some(end) = stop_at(&text, plan.stop) {
@@ -126,16 +129,48 @@ impl<F: Forward> LanguageModel<F> {
         Ok(Answer { text, tokens, finish, n_prompt_tokens })
     }
 
-    /// Like [`Self::read_prompt`], without progress events for the single new token.
-    async fn read_prompt_quietly(
+    /// The next token as the sampler draws it from the logits after `read`; a no-op for the backend right after the
+    /// prompt, afterwards it reads the one new token.
+    async fn sample(
         &mut self,
-        tokens: &[u32],
+        read: &[u32],
         request: usize,
+        sampler: &mut Sampler,
+        plan: &Plan<'_>,
         control: &Control<'_>,
-    ) -> Result<&[f32], EngineError> {
-        let quiet =
-            Control { cancel: control.cancel.clone(), events: &|_| {}, now: control.now, breathe: control.breathe };
-        self.read_prompt(tokens, request, &quiet).await
+    ) -> Result<Drawn, EngineError> {
+        // Without progress events for a single token.
+        let quiet = Control { events: &|_| {}, cancel: control.cancel.clone(), ..*control };
+        let logits = self.read_prompt(read, request, &quiet).await?;
+        let id = sampler.pick(logits, plan.sampling);
+        let norm = log_sum_exp(logits)?;
+        let logit = logits.get(id as usize).copied().unwrap_or(f32::NEG_INFINITY);
+        let top = top(logits, plan.n_top).into_iter().map(|(id, l)| (id, f64::from(l) - norm)).collect();
+        Ok(Drawn { id, score: TargetLogprob { logprob: f64::from(logit) - norm, top } })
+    }
+
+    /// The next token as the backend draws it; `ahead` holds those that it has drawn already.
+    async fn draw(
+        &mut self,
+        read: &[u32],
+        limit: usize,
+        rule: &DrawRule,
+        ahead: &mut VecDeque<Drawn>,
+        control: &Control<'_>,
+    ) -> Result<Drawn, EngineError> {
+        let Some(&after) = read.last() else { return Err(EngineError::EmptyInput) };
+        if ahead.is_empty() {
+            // The backend works ahead: what it leaves behind this place is not for others.
+            self.truncate_cache(read.len() - 1);
+            ahead.extend(self.forward.draw(after, read.len() - 1, limit, rule, control).await?);
+        }
+        let drawn = ahead.pop_front().ok_or(EngineError::EmptyInput)?;
+        let finite = |s: &TargetLogprob| s.logprob.is_finite() && s.top.iter().all(|(_, l)| l.is_finite());
+        if !finite(&drawn.score) || drawn.id as usize >= self.forward.n_vocab() {
+            return Err(EngineError::NotANumber);
+        }
+        self.note_read(read);
+        Ok(drawn)
     }
 }
 

@@ -1,14 +1,18 @@
 //! A decoder on the GPU as a [`Forward`].
 //!
 //! A recording is prepared once for each number of rows ("bucket"); what changes from call to call is the state
-//! (position, rows in use) and the tokens. Nothing is rebuilt for a token: two small writes, one submission.
+//! (position, rows in use) and the tokens. While it draws tokens itself not even that is written: each token's pass
+//! ends with the step to the next, and several are in flight before the first is read back.
+
+use std::collections::VecDeque;
 
 use crate::eval::engine::{Control, EngineError};
+use crate::gpu::kernels::draw::{self, DRAWN_LEN, MAX_STOP, MAX_TOP, RULE_LEN};
 use crate::gpu::kernels::{last_row, target_logprobs};
-use crate::gpu::{Gpu, GpuError, Layout, Prepared, Recording, Tensor, prepare};
+use crate::gpu::{Gpu, GpuError, Layout, Prepared, Readback, Recording, Tensor, prepare};
 use crate::models::decoder::Decoder;
 
-use super::forward::{Forward, TargetLogprob};
+use super::forward::{DrawRule, Drawn, Forward, TargetLogprob};
 use super::language_model::LanguageModel;
 use super::sampler::top;
 
@@ -16,6 +20,14 @@ use super::sampler::top;
 const PREFILL_ROWS: [usize; 4] = [1, 8, 32, 64];
 /// Rows of the scoring recordings. Their logits are rows × vocabulary values, hence the smaller largest one.
 const SCORE_ROWS: [usize; 3] = [1, 8, 32];
+
+/// Most tokens that one submission draws.
+const MAX_BURST: usize = 16;
+/// Submissions in flight while one is waited for.
+const MAX_IN_FLIGHT: usize = 2;
+/// How long a submission should run, in milliseconds: long enough to hide the wait for it, short enough for a cancel
+/// and for the compositor.
+const BURST_MILLIS: f64 = 50.0;
 
 /// The engine of the GPU worker.
 pub type GpuEngine = LanguageModel<GpuForward>;
@@ -32,6 +44,35 @@ struct Pass {
     logprobs: Option<Tensor>,
 }
 
+/// The pass that draws a token and prepares the next.
+struct DrawPass {
+    prepared: Prepared,
+    tokens: Tensor,
+    /// `U32[MAX_BURST * MAX_IN_FLIGHT, DRAWN_LEN]`, a ring of what was drawn.
+    drawn: Tensor,
+    rule: Tensor,
+    state: Tensor,
+}
+
+/// Tokens that were asked of the device together.
+struct Burst {
+    n: usize,
+    readback: Readback,
+}
+
+/// Where drawing stands.
+#[derive(Default)]
+struct Drawing {
+    rule: Option<DrawRule>,
+    /// The last token that was handed out, and its position.
+    next: (u32, usize),
+    /// Tokens submitted since the state was written.
+    submitted: usize,
+    in_flight: VecDeque<Burst>,
+    /// Tokens of the next burst.
+    burst: usize,
+}
+
 /// A decoder with its prepared recordings.
 pub struct GpuForward {
     gpu: Gpu,
@@ -40,6 +81,8 @@ pub struct GpuForward {
     state: Tensor,
     prefill: Vec<Pass>,
     score: Vec<Pass>,
+    draw: Option<DrawPass>,
+    drawing: Drawing,
 }
 
 impl GpuForward {
@@ -49,7 +92,8 @@ impl GpuForward {
     /// What the device says.
     pub fn new(gpu: Gpu, decoder: Decoder) -> Result<Self, GpuError> {
         let state = gpu.create("state", &[4], Layout::U32)?;
-        Ok(Self { gpu, decoder, state, prefill: Vec::new(), score: Vec::new() })
+        let (prefill, score, drawing) = (Vec::new(), Vec::new(), Drawing::default());
+        Ok(Self { gpu, decoder, state, prefill, score, draw: None, drawing })
     }
 
     /// The device.
@@ -60,21 +104,53 @@ impl GpuForward {
     /// Bytes of weights that one token reads: every matrix and norm once (a tied head through the embeddings).
     pub fn weight_bytes(&self) -> u64 {
         let weights = &self.decoder.weights;
-        let bytes = |tensor: &Tensor| tensor.plane_bytes().iter().sum::<u64>();
         let layers = weights.layers.iter().flat_map(|l| {
-            [
-                &l.attn_norm,
-                &l.attn_q,
-                &l.attn_k,
-                &l.attn_v,
-                &l.attn_output,
-                &l.ffn_norm,
-                &l.ffn_gate,
-                &l.ffn_up,
-                &l.ffn_down,
-            ]
+            [&l.attn_norm, &l.attn_qkv, &l.attn_vectors, &l.attn_output, &l.ffn_norm, &l.ffn_gate_up, &l.ffn_down]
         });
-        layers.map(bytes).sum::<u64>() + bytes(&weights.output_norm) + bytes(&weights.output)
+        layers.chain([&weights.output_norm, &weights.output]).map(Tensor::size_bytes).sum()
+    }
+
+    fn record_draw(&self) -> Result<DrawPass, GpuError> {
+        let words = |name: &str, shape: &[usize]| self.gpu.create(name, shape, Layout::U32);
+        let tokens = words("draw_tokens", &[1])?;
+        let drawn = words("drawn", &[MAX_BURST * MAX_IN_FLIGHT, DRAWN_LEN])?;
+        let rule = words("draw_rule", &[RULE_LEN])?;
+        let state = words("draw_state", &[4])?;
+        let mut rec = Recording::new();
+        let x = self.decoder.forward(&mut rec, &tokens, &state);
+        let logits = self.decoder.head(&mut rec, &x, &state);
+        draw::record(&mut rec, &logits, &drawn, &tokens, &rule, &state);
+        Ok(DrawPass { prepared: prepare(&self.gpu, &rec)?, tokens, drawn, rule, state })
+    }
+
+    /// Gives the device the tokens after the ones in flight, and their copy, in one submission.
+    fn submit_burst(&mut self, n: usize) -> Result<(), GpuError> {
+        let Some(pass) = &self.draw else { return Ok(()) };
+        let capacity = pass.drawn.rows();
+        let first = self.drawing.submitted % capacity;
+        // The copy is one range, so a burst ends at the ring's end.
+        let n = n.min(capacity - first).max(1);
+        let range = first * DRAWN_LEN..(first + n) * DRAWN_LEN;
+        let readback = self.gpu.submit_and_read(&pass.prepared, n as u32, &pass.drawn, range)?;
+        self.drawing.submitted += n;
+        self.drawing.in_flight.push_back(Burst { n, readback });
+        Ok(())
+    }
+
+    /// Makes the next pass read `after` at `pos`.
+    fn begin_drawing(&mut self, after: u32, pos: usize, rule: &DrawRule) -> Result<(), GpuError> {
+        if self.draw.is_none() {
+            self.draw = Some(self.record_draw()?);
+        }
+        let Some(pass) = &self.draw else { return Ok(()) };
+        let mut words = vec![rule.n_top as u32, rule.stop_ids.len() as u32];
+        words.extend_from_slice(&rule.stop_ids);
+        self.gpu.write_u32(&pass.rule, 0, &words)?;
+        self.gpu.write_u32(&pass.tokens, 0, &[after])?;
+        self.gpu.write_u32(&pass.state, 0, &[pos as u32, 1, 0, 0])?;
+        let burst = self.drawing.burst.max(1);
+        self.drawing = Drawing { rule: Some(rule.clone()), next: (after, pos), burst, ..Drawing::default() };
+        Ok(())
     }
 
     fn record(&self, rows: usize, scoring: bool) -> Result<Pass, GpuError> {
@@ -151,6 +227,7 @@ impl Forward for GpuForward {
         progress: &dyn Fn(usize),
     ) -> Result<Vec<f32>, EngineError> {
         self.check(tokens, pos)?;
+        self.drawing.rule = None;
         let mut done = 0;
         loop {
             let rest = tokens.get(done..).unwrap_or_default();
@@ -185,6 +262,7 @@ impl Forward for GpuForward {
         control: &Control<'_>,
     ) -> Result<Vec<TargetLogprob>, EngineError> {
         self.check(tokens, pos)?;
+        self.drawing.rule = None;
         let n_vocab = self.n_vocab();
         let mut scored = Vec::with_capacity(tokens.len());
         while scored.len() < tokens.len() {
@@ -218,5 +296,60 @@ impl Forward for GpuForward {
             (control.breathe)().await;
         }
         Ok(scored)
+    }
+
+    fn can_draw(&self, rule: &DrawRule) -> bool {
+        rule.sampling.temperature <= 0.0 && rule.n_top <= MAX_TOP && rule.stop_ids.len() <= MAX_STOP
+    }
+
+    async fn draw(
+        &mut self,
+        after: u32,
+        pos: usize,
+        limit: usize,
+        rule: &DrawRule,
+        control: &Control<'_>,
+    ) -> Result<Vec<Drawn>, EngineError> {
+        self.check(&[after], pos)?;
+        if self.drawing.rule.as_ref() != Some(rule) || self.drawing.next != (after, pos) {
+            self.begin_drawing(after, pos, rule)?;
+        }
+        let started = (control.now)();
+        let mut wanted = limit.saturating_sub(self.drawing.in_flight.iter().map(|burst| burst.n).sum());
+        while wanted > 0 && self.drawing.in_flight.len() < MAX_IN_FLIGHT {
+            let before = self.drawing.submitted;
+            self.submit_burst(wanted.min(self.drawing.burst))?;
+            wanted = wanted.saturating_sub(self.drawing.submitted - before);
+        }
+        let Some(Burst { n, readback }) = self.drawing.in_flight.pop_front() else { return Ok(Vec::new()) };
+        let words = self.gpu.take(readback).await?;
+        if control.cancel.is_cancelled() {
+            self.drawing.rule = None;
+            return Err(EngineError::Cancelled);
+        }
+        // Small steps towards a submission that runs as long as it should.
+        let millis_each = ((control.now)() - started) / n as f64;
+        let target = (BURST_MILLIS / millis_each.max(1e-3)) as usize;
+        self.drawing.burst = target.clamp(1, self.drawing.burst * 2).min(MAX_BURST);
+        let mut drawn = Vec::with_capacity(n);
+        for words in words.chunks_exact(DRAWN_LEN) {
+            let &[id, n_broken, logprob, _, ref pairs @ ..] = words else { continue };
+            if n_broken > 0 {
+                return Err(EngineError::NotANumber);
+            }
+            let float = |word: u32| f64::from(f32::from_bits(word));
+            let pairs = pairs.chunks_exact(2).take(rule.n_top);
+            let top = pairs.filter_map(|pair| Some((*pair.first()?, float(*pair.get(1)?)))).collect();
+            drawn.push(Drawn { id, score: TargetLogprob { logprob: float(logprob), top } });
+            if rule.stop_ids.contains(&id) {
+                // What follows was skipped.
+                self.drawing.rule = None;
+                break;
+            }
+        }
+        if let Some(last) = drawn.last() {
+            self.drawing.next = (last.id, pos + drawn.len());
+        }
+        Ok(drawn)
     }
 }

@@ -119,11 +119,18 @@ impl<F: Forward> LanguageModel<F> {
     }
 
     /// Forgets what is cached from `len` on.
-    fn truncate_cache(&mut self, len: usize) {
+    pub(super) fn truncate_cache(&mut self, len: usize) {
         self.cached.truncate(len);
         if self.logits.as_ref().is_some_and(|(n, _)| *n > len) {
             self.logits = None;
         }
+    }
+
+    /// Remembers that the backend has read `tokens` itself: those already cached and one more.
+    pub(super) fn note_read(&mut self, tokens: &[u32]) {
+        self.truncate_cache(tokens.len().saturating_sub(1));
+        self.logits = None;
+        self.cached.extend_from_slice(tokens.get(self.cached.len()..).unwrap_or_default());
     }
 
     /// Makes the cache hold `tokens` and returns the logits after them. `request` names the progress events.

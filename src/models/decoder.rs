@@ -1,11 +1,13 @@
 //! The forward pass of a pre-norm decoder, appended to a recording as a straight line.
 
-use crate::gpu::kernels::{add, attention, embed, gated, kv_write, matmul, rms_norm, rope};
-use crate::gpu::{Gpu, GpuError, Layout, Recording, Tensor};
+use crate::gpu::kernels::heads::{Heads, Style};
+use crate::gpu::kernels::matvec::{self, Folded};
+use crate::gpu::kernels::{attend_one, attention, embed, gated, matmul, rms_norm, split_heads};
+use crate::gpu::{Gpu, GpuError, Recording, Tensor};
 
 use super::kv_cache::KvCache;
 use super::spec::{DecoderSpec, RopeStyle};
-use super::weights::Weights;
+use super::weights::{LayerWeights, Weights};
 
 /// Everything that stays on the device between two passes.
 #[derive(Debug, Clone)]
@@ -16,15 +18,6 @@ pub struct Decoder {
     pub weights: Weights,
     /// Keys and values.
     pub cache: KvCache,
-    /// Rotary frequencies, (`head_dim` / 2), radians a position.
-    freqs: Tensor,
-}
-
-/// Rotary frequencies base^(-2i / `head_dim`) (Su et al. 2021, section 3.2.2).
-pub fn rope_freqs(spec: &DecoderSpec) -> Vec<f32> {
-    (0..spec.head_dim / 2)
-        .map(|i| libm::pow(f64::from(spec.rope_base), -2.0 * i as f64 / spec.head_dim as f64) as f32)
-        .collect()
 }
 
 impl Decoder {
@@ -33,75 +26,100 @@ impl Decoder {
     /// # Errors
     /// What the device says.
     pub fn new(gpu: &Gpu, spec: DecoderSpec, weights: Weights) -> Result<Self, GpuError> {
-        let freqs = gpu.create("rope_freqs", &[spec.head_dim / 2], Layout::F32)?;
-        gpu.write_f32(&freqs, 0, &rope_freqs(&spec))?;
         let cache = KvCache::new(gpu, &spec)?;
-        Ok(Self { spec, weights, cache, freqs })
+        Ok(Self { spec, weights, cache })
     }
 
     /// Reads `tokens: U32[M]` at the position in `state` and writes their keys and values; gives the residual
     /// stream after the last block, `F32[M, n_embd]`, before the last norm.
     pub fn forward(&self, rec: &mut Recording, tokens: &Tensor, state: &Tensor) -> Tensor {
-        let spec = &self.spec;
-        let style = match spec.rope_style {
-            RopeStyle::Interleaved => rope::Style::Interleaved,
-            RopeStyle::Half => rope::Style::Half,
-        };
-        let mut x = embed::record(rec, &self.weights.token_embd, tokens, state);
-        for (weights, (k_cache, v_cache)) in self.weights.layers.iter().zip(&self.cache.layers) {
-            let normed = rms_norm::record(rec, &x, &weights.attn_norm, spec.rms_eps, state);
-            let q = matmul::record(rec, &weights.attn_q, &normed, state);
-            let k = matmul::record(rec, &weights.attn_k, &normed, state);
-            let v = matmul::record(rec, &weights.attn_v, &normed, state);
-            let q = rope::record(rec, &q, &self.freqs, style, state);
-            let k = rope::record(rec, &k, &self.freqs, style, state);
-            kv_write::record(rec, &k, k_cache, state);
-            kv_write::record(rec, &v, v_cache, state);
-            let attended =
-                attention::record(rec, &q, k_cache, v_cache, state, spec.n_heads, spec.n_kv_heads, spec.head_dim);
-            let out = matmul::record(rec, &weights.attn_output, &attended, state);
-            x = add::record(rec, &x, &out, state);
-
-            let normed = rms_norm::record(rec, &x, &weights.ffn_norm, spec.rms_eps, state);
-            let gate = matmul::record(rec, &weights.ffn_gate, &normed, state);
-            let up = matmul::record(rec, &weights.ffn_up, &normed, state);
-            let activated = gated::record(rec, &gate, &up, state);
-            let down = matmul::record(rec, &weights.ffn_down, &activated, state);
-            x = add::record(rec, &x, &down, state);
+        let x = embed::record(rec, &self.weights.token_embd, tokens, state);
+        for (weights, (keys, values)) in self.weights.layers.iter().zip(&self.cache.layers) {
+            let heads = self.heads(weights);
+            if x.rows() == 1 {
+                self.block_of_one(rec, &x, weights, &heads, (keys, values), state);
+            } else {
+                self.block(rec, &x, weights, &heads, (keys, values), state);
+            }
         }
         x
     }
 
+    /// One block, added to the residual stream `x: F32[M, n_embd]`.
+    fn block(
+        &self,
+        rec: &mut Recording,
+        x: &Tensor,
+        weights: &LayerWeights,
+        heads: &Heads,
+        cache: (&Tensor, &Tensor),
+        state: &Tensor,
+    ) {
+        let eps = self.spec.rms_eps;
+        let normed = rms_norm::record(rec, x, &weights.attn_norm, eps, state);
+        let qkv = matmul::record(rec, &weights.attn_qkv, &normed, None, state);
+        let q = split_heads(rec, &qkv, heads, cache, state);
+        let attended = attention::record(rec, &q, heads, cache, state);
+        matmul::record(rec, &weights.attn_output, &attended, Some(x), state);
+
+        let normed = rms_norm::record(rec, x, &weights.ffn_norm, eps, state);
+        let gate_up = matmul::record(rec, &weights.ffn_gate_up, &normed, None, state);
+        let activated = gated::record(rec, &gate_up, state);
+        matmul::record(rec, &weights.ffn_down, &activated, Some(x), state);
+    }
+
+    /// The same for one token in five dispatches: launches are what a decoded token costs.
+    fn block_of_one(
+        &self,
+        rec: &mut Recording,
+        x: &Tensor,
+        weights: &LayerWeights,
+        heads: &Heads,
+        cache: (&Tensor, &Tensor),
+        state: &Tensor,
+    ) {
+        let normed = |gain| Folded { norm: Some((gain, self.spec.rms_eps)), ..Folded::default() };
+        let added = Folded { add_to: Some(x), ..Folded::default() };
+        let qkv = matvec::record(rec, &weights.attn_qkv, x, normed(&weights.attn_norm), state);
+        let attended = attend_one(rec, &qkv, heads, cache, state);
+        matvec::record(rec, &weights.attn_output, &attended, added, state);
+
+        let folded = normed(&weights.ffn_norm);
+        let activated = if weights.ffn_gate_up.parts().len() == 1 {
+            matvec::record(rec, &weights.ffn_gate_up, x, Folded { gated: true, ..folded }, state)
+        } else {
+            let gate_up = matvec::record(rec, &weights.ffn_gate_up, x, folded, state);
+            gated::record(rec, &gate_up, state)
+        };
+        matvec::record(rec, &weights.ffn_down, &activated, added, state);
+    }
+
+    fn heads(&self, weights: &LayerWeights) -> Heads {
+        let spec = &self.spec;
+        Heads {
+            n_heads: spec.n_heads,
+            n_kv_heads: spec.n_kv_heads,
+            head_dim: spec.head_dim,
+            style: match spec.rope_style {
+                RopeStyle::Interleaved => Style::Interleaved,
+                RopeStyle::Half => Style::Half,
+            },
+            scale: 1.0 / (spec.head_dim as f32).sqrt(),
+            window: 0,
+            norm_eps: None,
+            biased: false,
+            vectors: weights.attn_vectors.clone(),
+        }
+    }
+
     /// Logits of `x: F32[M, n_embd]`, `F32[M, n_vocab]`.
     pub fn head(&self, rec: &mut Recording, x: &Tensor, state: &Tensor) -> Tensor {
-        let normed = rms_norm::record(rec, x, &self.weights.output_norm, self.spec.rms_eps, state);
-        matmul::record(rec, &self.weights.output, &normed, state)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rotary_frequencies_fall_from_one_to_nearly_one_over_base() {
-        let spec = DecoderSpec {
-            n_layers: 1,
-            n_embd: 64,
-            n_heads: 1,
-            n_kv_heads: 1,
-            head_dim: 64,
-            n_ff: 64,
-            n_vocab: 32,
-            context_length: 16,
-            rope_base: 10_000.0,
-            rope_style: RopeStyle::Interleaved,
-            rms_eps: 1e-5,
-        };
-        let freqs = rope_freqs(&spec);
-        assert_eq!((freqs.len(), freqs[0]), (32, 1.0));
-        // 10000^(-1/2) in the middle, 10000^(-62/64) at the end.
-        assert!((freqs[16] - 0.01).abs() < 1e-9);
-        assert!((freqs[31] - 1.333_521_4e-4).abs() < 1e-10, "{}", freqs[31]);
+        let Weights { output_norm, output, .. } = &self.weights;
+        if x.rows() == 1 {
+            let folded = Folded { norm: Some((output_norm, self.spec.rms_eps)), ..Folded::default() };
+            return matvec::record(rec, output, x, folded, state);
+        }
+        let normed = rms_norm::record(rec, x, output_norm, self.spec.rms_eps, state);
+        matmul::record(rec, output, &normed, None, state)
     }
 }

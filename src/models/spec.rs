@@ -49,6 +49,12 @@ impl DecoderSpec {
         self.n_kv_heads * self.head_dim
     }
 
+    /// Rotary frequencies base^(-2i / `head_dim`) in radians a position (Su et al. 2021, section 3.2.2).
+    pub fn rope_freqs(&self) -> Vec<f32> {
+        let exponent = |i: usize| -2.0 * i as f64 / self.head_dim as f64;
+        (0..self.head_dim / 2).map(|i| libm::pow(f64::from(self.rope_base), exponent(i)) as f32).collect()
+    }
+
     /// Refuses sizes that cannot be true or that our kernels cannot index with 32 bits.
     ///
     /// # Errors
@@ -79,5 +85,32 @@ impl DecoderSpec {
             return wrong("the norm's epsilon or the rotary base is no positive number".to_owned());
         }
         Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rotary_frequencies_fall_from_one_to_nearly_one_over_base() {
+        let spec = DecoderSpec {
+            n_layers: 1,
+            n_embd: 64,
+            n_heads: 1,
+            n_kv_heads: 1,
+            head_dim: 64,
+            n_ff: 64,
+            n_vocab: 32,
+            context_length: 16,
+            rope_base: 10_000.0,
+            rope_style: RopeStyle::Interleaved,
+            rms_eps: 1e-5,
+        };
+        let freqs = spec.rope_freqs();
+        assert_eq!((freqs.len(), freqs[0]), (32, 1.0));
+        // 10000^(-1/2) in the middle, 10000^(-62/64) at the end.
+        assert!((freqs[16] - 0.01).abs() < 1e-9);
+        assert!((freqs[31] - 1.333_521_4e-4).abs() < 1e-10, "{}", freqs[31]);
     }
 }

@@ -16,18 +16,22 @@ use super::spec::DecoderSpec;
 /// Most bytes that are read at once.
 pub const CHUNK_BYTES: usize = 4 << 20;
 
-/// Weights of one block; shapes as in [`NameTable`].
+/// Weights of one block; shapes as in [`NameTable`]. What is multiplied with the same activations is one table.
 #[derive(Debug, Clone)]
-#[expect(missing_docs, reason = "the fields are those of NameTable")]
 pub struct LayerWeights {
+    /// Norm before attention, (`n_embd`).
     pub attn_norm: Tensor,
-    pub attn_q: Tensor,
-    pub attn_k: Tensor,
-    pub attn_v: Tensor,
+    /// Queries, keys and values, (`n_q` + 2 `n_kv`, `n_embd`).
+    pub attn_qkv: Tensor,
+    /// What [`Heads`](crate::gpu::kernels::heads::Heads) calls vectors: rotary frequencies.
+    pub attn_vectors: Tensor,
+    /// Attention output, (`n_embd`, `n_q`).
     pub attn_output: Tensor,
+    /// Norm before the feed-forward layer, (`n_embd`).
     pub ffn_norm: Tensor,
-    pub ffn_gate: Tensor,
-    pub ffn_up: Tensor,
+    /// Gate and up, (2 `n_ff`, `n_embd`).
+    pub ffn_gate_up: Tensor,
+    /// Down, (`n_embd`, `n_ff`).
     pub ffn_down: Tensor,
 }
 
@@ -115,6 +119,12 @@ fn layout_of(entry: &TensorEntry) -> Result<Layout, FormatError> {
     }
 }
 
+/// Product of all dimensions but the last, and the last.
+fn rows_cols(entry: &TensorEntry) -> (usize, usize) {
+    let cols = entry.shape.last().copied().unwrap_or(1).max(1);
+    (entry.n_values() / cols, cols)
+}
+
 /// Bytes that the weights take on the device.
 ///
 /// # Errors
@@ -122,11 +132,80 @@ fn layout_of(entry: &TensorEntry) -> Result<Layout, FormatError> {
 pub fn device_bytes(header: &GgufHeader) -> Result<u64, FormatError> {
     let mut total = 0;
     for entry in &header.tensors {
-        let cols = entry.shape.last().copied().unwrap_or(1);
-        let rows = entry.n_values() / cols.max(1);
+        let (rows, cols) = rows_cols(entry);
         total += layout_of(entry)?.plane_bytes(rows, cols).iter().sum::<u64>();
     }
     Ok(total)
+}
+
+/// Where the rows of each tensor of the file go.
+type Places = BTreeMap<String, (Tensor, usize)>;
+
+/// Makes one table for matrices that are multiplied with the same activations. Those of one quantization lie in one
+/// buffer, so that one dispatch serves them; others are parts of their own.
+fn stack(gpu: &Gpu, header: &GgufHeader, names: &[String], places: &mut Places) -> Result<Tensor, ModelError> {
+    let entries = names.iter().map(|name| header.tensor(name)).collect::<Result<Vec<_>, _>>()?;
+    let layouts = entries.iter().map(|entry| layout_of(entry)).collect::<Result<Vec<_>, _>>()?;
+    let rows = |entry: &TensorEntry| entry.shape.first().copied().unwrap_or_default();
+    let cols = entries.first().and_then(|entry| entry.shape.last()).copied().unwrap_or_default();
+    let shape = [entries.iter().map(|entry| rows(entry)).sum(), cols];
+    let (name, layout) = (names.join("+"), layouts.first().copied().unwrap_or(Layout::F32));
+    if layouts.iter().all(|other| *other == layout) {
+        let table = gpu.create_table(&name, &shape, layout)?;
+        let mut first = 0;
+        for entry in entries {
+            places.insert(entry.name.clone(), (table.clone(), first));
+            first += rows(entry);
+        }
+        return Ok(table);
+    }
+    let mut parts = Vec::with_capacity(entries.len());
+    for (entry, layout) in entries.into_iter().zip(layouts) {
+        let part = gpu.create(&entry.name, &entry.shape, layout)?;
+        places.insert(entry.name.clone(), (part.clone(), 0));
+        parts.push(part);
+    }
+    Ok(Tensor::from_parts(&name, &shape, layout, parts))
+}
+
+/// Makes the tensors of a model, all zero, and says where each tensor of the file goes.
+fn create(
+    gpu: &Gpu,
+    header: &GgufHeader,
+    spec: &DecoderSpec,
+    names: &NameTable,
+) -> Result<(Weights, Places), ModelError> {
+    let mut places = Places::new();
+    let alone = |name: &str, places: &mut Places| -> Result<Tensor, ModelError> {
+        let entry = header.tensor(name)?;
+        let tensor = gpu.create_table(name, &entry.shape, layout_of(entry)?)?;
+        places.insert(name.to_owned(), (tensor.clone(), 0));
+        Ok(tensor)
+    };
+    let mut layers = Vec::with_capacity(spec.n_layers);
+    for layer in 0..spec.n_layers {
+        let of = |pattern: &str| of_layer(pattern, layer);
+        let freqs = spec.rope_freqs();
+        let attn_vectors = gpu.create(&of("blk.{}.attn_vectors"), &[freqs.len()], Layout::F32)?;
+        gpu.write_f32(&attn_vectors, 0, &freqs)?;
+        let qkv = [of(names.attn_q), of(names.attn_k), of(names.attn_v)];
+        layers.push(LayerWeights {
+            attn_norm: alone(&of(names.attn_norm), &mut places)?,
+            attn_qkv: stack(gpu, header, &qkv, &mut places)?,
+            attn_vectors,
+            attn_output: alone(&of(names.attn_output), &mut places)?,
+            ffn_norm: alone(&of(names.ffn_norm), &mut places)?,
+            ffn_gate_up: stack(gpu, header, &[of(names.ffn_gate), of(names.ffn_up)], &mut places)?,
+            ffn_down: alone(&of(names.ffn_down), &mut places)?,
+        });
+    }
+    let token_embd = alone(names.token_embd, &mut places)?;
+    let output = match header.tensor(names.output) {
+        Ok(_) => alone(names.output, &mut places)?,
+        Err(_) => token_embd.clone(),
+    };
+    let output_norm = alone(names.output_norm, &mut places)?;
+    Ok((Weights { token_embd, layers, output_norm, output }, places))
 }
 
 /// Reads every tensor in the order of the file and uploads it, at most [`CHUNK_BYTES`] at a time. `on_bytes` hears
@@ -145,11 +224,12 @@ pub async fn upload(
     check_tensors(header, spec, names)?;
     let total: u64 = header.tensors.iter().map(|tensor| tensor.size_bytes).sum();
     let mut done = 0;
-    let mut tensors = BTreeMap::new();
+    let (weights, places) = create(gpu, header, spec, names)?;
     let mut chunk = Vec::new();
     for entry in &header.tensors {
-        let tensor = gpu.create_table(&entry.name, &entry.shape, layout_of(entry)?)?;
-        let rows = tensor.rows();
+        let missing = || FormatError::MissingTensor { name: entry.name.clone() };
+        let (tensor, first_row) = places.get(&entry.name).ok_or_else(missing)?;
+        let (rows, _) = rows_cols(entry);
         let row_bytes = entry.size_bytes / rows.max(1) as u64;
         let rows_a_chunk = (CHUNK_BYTES as u64 / row_bytes.max(1)).max(1) as usize;
         let mut row = 0;
@@ -158,9 +238,9 @@ pub async fn upload(
             let start = entry.offset + row as u64 * row_bytes;
             source.read(start..start + n_rows as u64 * row_bytes, &mut chunk).await?;
             if entry.shape.len() == 1 && entry.dtype != Dtype::F32 {
-                gpu.write_f32(&tensor, 0, &dequantize(entry.dtype, &chunk)?)?;
+                gpu.write_f32(tensor, 0, &dequantize(entry.dtype, &chunk)?)?;
             } else {
-                gpu.write_rows(&tensor, row, &chunk)?;
+                gpu.write_rows(tensor, first_row + row, &chunk)?;
             }
             row += n_rows;
             done += n_rows as u64 * row_bytes;
@@ -168,27 +248,6 @@ pub async fn upload(
                 return Err(FormatError::Cancelled.into());
             }
         }
-        tensors.insert(entry.name.clone(), tensor);
     }
-    let take =
-        |name: &str| tensors.get(name).cloned().ok_or_else(|| FormatError::MissingTensor { name: name.to_owned() });
-    let layers = (0..spec.n_layers)
-        .map(|layer| {
-            let take = |pattern| take(&of_layer(pattern, layer));
-            Ok(LayerWeights {
-                attn_norm: take(names.attn_norm)?,
-                attn_q: take(names.attn_q)?,
-                attn_k: take(names.attn_k)?,
-                attn_v: take(names.attn_v)?,
-                attn_output: take(names.attn_output)?,
-                ffn_norm: take(names.ffn_norm)?,
-                ffn_gate: take(names.ffn_gate)?,
-                ffn_up: take(names.ffn_up)?,
-                ffn_down: take(names.ffn_down)?,
-            })
-        })
-        .collect::<Result<Vec<_>, FormatError>>()?;
-    let token_embd = take(names.token_embd)?;
-    let output = take(names.output).unwrap_or_else(|_| token_embd.clone());
-    Ok(Weights { token_embd, layers, output_norm: take(names.output_norm)?, output })
+    Ok(weights)
 }

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use likewise::eval::engine::{Control, Engine, Prompt, Request, Response, Sampling};
 use likewise::gpu::Gpu;
-use likewise::inference::forward::Forward;
 use likewise::inference::gpu_engine::GpuEngine;
 use likewise::inference::load::{LoadStage, ModelIdentity, kl_from_probe, load_gpu, probe_from_logits};
 use serde_json::Value;
@@ -78,25 +77,55 @@ fn reading_in_pieces_gives_the_same_logits() {
     assert!(worst < 1e-4, "{worst}");
 }
 
+fn generate(engine: &mut GpuEngine, prompt: &[u32], limit: u32) -> Vec<u32> {
+    let request = Request::Generate {
+        prompt: Prompt::Tokens(prompt.to_vec()),
+        sampling: Sampling::GREEDY,
+        seed: 0,
+        limit,
+        stop: Vec::new(),
+        n_top: 2,
+    };
+    let answer = pollster::block_on(engine.respond(&[request], &Control::quiet())).remove(0).unwrap();
+    let Response::Text { tokens, .. } = answer else { panic!("no text") };
+    assert!(tokens.iter().all(|token| token.top.len() == 2 && token.top[0].id == token.id));
+    tokens.iter().map(|token| token.id).collect()
+}
+
+/// Five dispatches a block and three more: embedding, head, and the draw that steps to the next token.
 #[test]
-fn a_decoded_token_costs_one_pass_one_reading_and_two_small_writes() {
+fn a_decoded_token_costs_five_dispatches_a_block_and_no_upload() {
+    const N_LAYERS: u64 = 2;
     let gpu = pollster::block_on(Gpu::new()).unwrap();
     let mut engine = load("tiny-llama-q8_0", gpu.clone());
-    pollster::block_on(engine.logits_after(&[1], &Control::quiet())).unwrap();
-    let (before, bytes) = (gpu.counters(), gpu.allocated_bytes());
-    let tokens: Vec<u32> = (1..9).collect();
-    for n in 2..=tokens.len() {
-        pollster::block_on(engine.logits_after(&tokens[..n], &Control::quiet())).unwrap();
-    }
+    let prompt = [1, 2, 3, 4, 5];
+    let first = generate(&mut engine, &prompt, 40);
+    assert_eq!(first.len(), 40, "this model does not end its turn here");
+    // Again with everything prepared and the prompt cached: what is left is decoding 39 tokens.
+    pollster::block_on(engine.logits_after(&prompt, &Control::quiet())).unwrap();
+    let (before, bytes, buffers) = (gpu.counters(), gpu.allocated_bytes(), gpu.n_buffers());
+    assert_eq!(generate(&mut engine, &prompt, 40), first);
     let after = gpu.counters();
-    assert_eq!((after.passes - before.passes, after.uploads - before.uploads), (7, 14));
-    // Reading the logits is a submission of its own.
-    assert_eq!(after.submits - before.submits, 14);
-    // Position, rows and two empty words; one token.
-    assert_eq!(after.upload_bytes - before.upload_bytes, 7 * (16 + 4));
-    let n_vocab = engine.forward().n_vocab() as u64;
-    assert_eq!(after.read_bytes - before.read_bytes, 7 * 4 * n_vocab);
-    assert_eq!(gpu.allocated_bytes(), bytes, "decoding keeps memory as it is");
+    let passes = after.passes - before.passes;
+    assert_eq!(after.dispatches - before.dispatches, 39 * (5 * N_LAYERS + 3));
+    assert_eq!(after.submits - before.submits, passes, "what was drawn is copied in the same submission");
+    assert!(passes < 39 / 4, "{passes} passes: several tokens share one");
+    assert_eq!(after.uploads - before.uploads, 3, "rule, first token and position, whatever the number of tokens");
+    assert_eq!((gpu.allocated_bytes(), gpu.n_buffers()), (bytes, buffers), "decoding keeps memory as it is");
     drop(engine);
     assert_eq!(gpu.allocated_bytes(), 0, "an engine gives all its memory back");
+}
+
+#[test]
+fn a_hundred_answers_leave_the_buffers_as_they_were() {
+    let gpu = pollster::block_on(Gpu::new()).unwrap();
+    let mut engine = load("tiny-llama-q4_1", gpu.clone());
+    let expected: Vec<Vec<u32>> = (0..4).map(|i| generate(&mut engine, &[10 + i, 20, 30], 6)).collect();
+    let (bytes, buffers) = (gpu.allocated_bytes(), gpu.n_buffers());
+    for i in 0..100 {
+        // Different prompts and lengths in turn, so that no answer leans on work that an earlier one left behind.
+        let answer = generate(&mut engine, &[10 + i % 4, 20, 30], 1 + i % 6);
+        assert!(expected[i as usize % 4].starts_with(&answer), "answer {i}");
+        assert_eq!((gpu.allocated_bytes(), gpu.n_buffers()), (bytes, buffers), "answer {i}");
+    }
 }

@@ -1,7 +1,7 @@
 // Causal attention of row m (at position pos + m) over the cache, one workgroup a query head and row. Keys are
 // taken 64 at a time with a running maximum and sum (online softmax, Milakov and Gimelshein 2018), so that any
 // length fits; lanes score one key each, then own one to four output values.
-struct Params { heads: u32, kv_heads: u32, dim: u32, rows: u32, max_pos: u32, scale: f32, pad0: u32, pad1: u32 }
+struct Params { heads: u32, kv_heads: u32, dim: u32, rows: u32, max_pos: u32, scale: f32, window: u32, pad: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> q: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
@@ -32,7 +32,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let d1 = min(lane + 64u, params.dim - 1u);
   let d2 = min(lane + 128u, params.dim - 1u);
   let d3 = min(lane + 192u, params.dim - 1u);
-  for (var start = 0u; start < n_keys; start += 64u) {
+  // The first position in the window, if there is one.
+  var start = 0u;
+  if (params.window > 0u && n_keys > params.window) { start = n_keys - params.window; }
+  for (; start < n_keys; start += 64u) {
     let count = min(64u, n_keys - start);
     var score = -3.4028234e38;
     if (lane < count) {
@@ -68,10 +71,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     workgroupBarrier();
   }
-  let start = (m * params.heads + head) * params.dim;
+  let o = (m * params.heads + head) * params.dim;
   let result = acc / sum;
-  if (lane < params.dim) { out[start + lane] = result.x; }
-  if (lane + 64u < params.dim) { out[start + lane + 64u] = result.y; }
-  if (lane + 128u < params.dim) { out[start + lane + 128u] = result.z; }
-  if (lane + 192u < params.dim) { out[start + lane + 192u] = result.w; }
+  if (lane < params.dim) { out[o + lane] = result.x; }
+  if (lane + 64u < params.dim) { out[o + lane + 64u] = result.y; }
+  if (lane + 128u < params.dim) { out[o + lane + 128u] = result.z; }
+  if (lane + 192u < params.dim) { out[o + lane + 192u] = result.w; }
 }

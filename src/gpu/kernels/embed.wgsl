@@ -4,6 +4,8 @@ struct Params { blocks: u32, vocab: u32, first: u32, n: u32 }
 @group(0) @binding(1) var<storage, read> tokens: array<u32>;
 @group(0) @binding(2) var<storage, read_write> out: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> state: array<u32>;
+// First binding of the weights.
+const W0 = 4u;
 
 @compute @workgroup_size(32)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {

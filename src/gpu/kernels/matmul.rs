@@ -3,35 +3,40 @@
 use crate::gpu::recording::Recording;
 use crate::gpu::tensor::{Layout, Tensor};
 
+use super::matvec::{self, Folded};
 use super::{WeightKernels, check_f32, check_state, groups, of_layout, planes, weight_kernels};
 
-/// The shaders for one row of activations.
-pub static MATVEC: WeightKernels = weight_kernels!("matvec", include_str!("matvec.wgsl"), 16);
+/// The shaders for several rows of activations.
+pub static KERNELS: WeightKernels = weight_kernels!("matmul", include_str!("matmul.wgsl"), 32, 0);
 
-/// The shaders for many.
-pub static MATMUL: WeightKernels = weight_kernels!("matmul", include_str!("matmul.wgsl"), 32);
-
-/// `w: [N, K]` (any layout, K a multiple of 32) times `x: F32[M, K]` gives `F32[M, N]`, `out[m, n] = dot(w[n], x[m])`.
-/// One dispatch a part of the weights.
-pub fn record(rec: &mut Recording, w: &Tensor, x: &Tensor, state: &Tensor) -> Tensor {
+/// `w: [N, K]` (any layout, K a multiple of 32) times `x: F32[M, K]` gives `F32[M, N]`, `out[m, n] = dot(w[n], x[m])`,
+/// or adds the product to `add_to: F32[M, N]`. One dispatch a part of the weights.
+pub fn record(rec: &mut Recording, w: &Tensor, x: &Tensor, add_to: Option<&Tensor>, state: &Tensor) -> Tensor {
     let (n, k, m) = (w.rows(), w.cols(), x.rows());
+    if m == 1 {
+        return matvec::record(rec, w, x, Folded { add_to, ..Folded::default() }, state);
+    }
+    let parts = w.parts();
     check_state(rec, "matmul", state);
     check_f32(rec, "matmul", &[x]);
-    let ok = x.cols() == k && k % 32 == 0 && !w.is_empty() && m > 0 && w.layout() != Layout::U32;
+    let ok = x.cols() == k
+        && k.is_multiple_of(32)
+        && !w.is_empty()
+        && m > 0
+        && add_to.is_none_or(|sum| sum.layout() == Layout::F32 && sum.shape() == [m, n])
+        && parts.iter().all(|(_, part)| part.layout() != Layout::U32);
     rec.check(ok, "matmul", || format!("{} {:?} {:?} times {:?}", w.name(), w.layout(), w.shape(), x.shape()));
-    let out = rec.scratch("product", &[m, n], Layout::F32);
-    for (first, part) in w.parts() {
+    let out = match add_to {
+        Some(sum) => sum.clone(),
+        None => rec.scratch("product", &[m, n], Layout::F32),
+    };
+    for (first, part) in parts {
         let mut bindings = vec![(x, 0), (&out, 0), (state, 0)];
         bindings.extend(planes(&part));
-        let (blocks, part_n, first) = ((k / 32) as u32, part.rows(), first as u32);
-        if m == 1 {
-            let params = [blocks, part_n as u32, first, 0];
-            rec.dispatch(of_layout(&MATVEC, w.layout()), &params, &bindings, [groups(part_n, 32), 1, 1]);
-        } else {
-            let params = [blocks, part_n as u32, first, n as u32, m as u32, 0, 0, 0];
-            let grid = [groups(part_n, 64), groups(m, 16), 1];
-            rec.dispatch(of_layout(&MATMUL, w.layout()), &params, &bindings, grid);
-        }
+        let added = u32::from(add_to.is_some());
+        let params = [(k / 32) as u32, part.rows() as u32, first as u32, n as u32, m as u32, added, 0, 0];
+        let grid = [groups(part.rows(), 64), groups(m, 16), 1];
+        rec.dispatch(of_layout(&KERNELS, part.layout()), &params, &bindings, grid);
     }
     out
 }
@@ -62,7 +67,7 @@ mod tests {
                     let x = noise(m * k, 5);
                     let x_tensor = tensor(&gpu, &[m, k], &x);
                     let state = state(&gpu, 0, m);
-                    let found = run(&gpu, |rec| record(rec, &w, &x_tensor, &state));
+                    let found = run(&gpu, |rec| record(rec, &w, &x_tensor, None, &state));
                     close(&format!("{layout:?} {m}x{n}x{k}"), &found, &reference(&values, &x, n, k), 1e-11);
                 }
             }
@@ -84,7 +89,7 @@ mod tests {
             for m in [1, 5] {
                 let x = noise(m * k, 5);
                 let (x_tensor, state) = (tensor(&gpu, &[m, k], &x), state(&gpu, 0, m));
-                let found = run(&gpu, |rec| record(rec, &w, &x_tensor, &state));
+                let found = run(&gpu, |rec| record(rec, &w, &x_tensor, None, &state));
                 close(&format!("{layout:?} {m}"), &found, &reference(&values, &x, n, k), 1e-11);
             }
         }
@@ -99,7 +104,7 @@ mod tests {
         assert_eq!(w.parts().len(), 2);
         let x = noise(k, 5);
         let (x_tensor, state) = (tensor(&gpu, &[1, k], &x), state(&gpu, 0, 1));
-        let found = run(&gpu, |rec| record(rec, &w, &x_tensor, &state));
+        let found = run(&gpu, |rec| record(rec, &w, &x_tensor, None, &state));
         close("head", &found, &reference(&values, &x, n + (1 << 16), k), 1e-11);
     }
 
@@ -109,7 +114,7 @@ mod tests {
         let (w, values) = weights(&gpu, Layout::Q4_1, &[5, 64], 3);
         let x = noise(9 * 64, 5);
         let (x_tensor, state) = (tensor(&gpu, &[9, 64], &x), state(&gpu, 0, 3));
-        let found = run(&gpu, |rec| record(rec, &w, &x_tensor, &state));
+        let found = run(&gpu, |rec| record(rec, &w, &x_tensor, None, &state));
         close("used rows", &found[..15], &reference(&values, &x[..3 * 64], 5, 64), 1e-11);
         assert!(found[15..].iter().all(|&value| value == 0.0));
     }
@@ -122,7 +127,7 @@ mod tests {
         for m in [1, 2] {
             let x = noise(m * k, 5);
             let (x_tensor, state) = (tensor(&gpu, &[m, k], &x), state(&gpu, 0, m));
-            let found = run(&gpu, |rec| record(rec, &w, &x_tensor, &state));
+            let found = run(&gpu, |rec| record(rec, &w, &x_tensor, None, &state));
             close("vocabulary", &found, &reference(&values, &x, n, k), 1e-11);
         }
     }
@@ -133,7 +138,7 @@ mod tests {
         let (w, _) = weights(&gpu, Layout::F32, &[4, 64], 3);
         let (x, state) = (tensor(&gpu, &[1, 32], &noise(32, 1)), state(&gpu, 0, 1));
         let mut rec = Recording::new();
-        record(&mut rec, &w, &x, &state);
+        record(&mut rec, &w, &x, None, &state);
         assert!(matches!(crate::gpu::prepare(&gpu, &rec), Err(crate::gpu::GpuError::Shape { .. })));
     }
 }

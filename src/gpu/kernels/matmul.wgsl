@@ -1,11 +1,13 @@
 // out[m, n] = dot(w[n], x[m]). A lane computes four rows of w times four rows of x from registers: loads are what
 // costs, on software adapters most of all. A workgroup covers 64 rows of w (16 lanes) and 16 of x (4 lanes).
-// The bound part of w has rows first to first + n of stride.
-struct Params { blocks: u32, n: u32, first: u32, stride: u32, rows: u32, pad0: u32, pad1: u32, pad2: u32 }
+// The bound part of w has rows first to first + n of stride. With `added`, out is what the product is added to.
+struct Params { blocks: u32, n: u32, first: u32, stride: u32, rows: u32, added: u32, pad0: u32, pad1: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
 @group(0) @binding(3) var<storage, read> state: array<u32>;
+// First binding of the weights.
+const W0 = 4u;
 
 fn x_block(i: u32) -> Block {
   let o = i * 8u;
@@ -15,10 +17,11 @@ fn x_block(i: u32) -> Block {
 fn put(m: u32, n: u32, rows: u32, value: vec4<f32>) {
   if (m >= rows) { return; }
   let o = m * params.stride + params.first + n;
-  if (n < params.n) { out[o] = value.x; }
-  if (n + 1u < params.n) { out[o + 1u] = value.y; }
-  if (n + 2u < params.n) { out[o + 2u] = value.z; }
-  if (n + 3u < params.n) { out[o + 3u] = value.w; }
+  for (var j = 0u; j < min(4u, params.n - n); j++) {
+    var sum = value[j];
+    if (params.added != 0u) { sum += out[o + j]; }
+    out[o + j] = sum;
+  }
 }
 
 @compute @workgroup_size(64)

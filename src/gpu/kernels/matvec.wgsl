@@ -1,40 +1,89 @@
-// out[n] = dot(w[n], x). Four lanes share four rows and take their blocks in turn, so that a block of x is read
-// once for four rows; 32 rows a workgroup.
-// The bound part of w has rows first to first + n.
-struct Params { blocks: u32, n: u32, first: u32, pad: u32 }
+// out[first + n] = dot(w[n], x) for one row of activations, with what stands before and after it in a block folded in:
+// the norm of x (root mean square, weights `gain`), the sum with what out holds, a gated pair of rows.
+// Four lanes share four rows and take their blocks in turn, so that a block of x is read once for four rows; 32 rows a
+// workgroup. The bound part of w has rows first to first + n; with a gate, row n + up of w multiplies row n's
+// activation.
+struct Params { blocks: u32, n: u32, first: u32, flags: u32, eps: f32, up: u32, pad0: u32, pad1: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
 @group(0) @binding(3) var<storage, read> state: array<u32>;
+@group(0) @binding(4) var<storage, read> gain: array<vec4<f32>>;
+
+// First binding of the weights.
+const W0 = 5u;
+const NORMED = 1u;
+const ADDED = 2u;
+const GATED = 4u;
 
 var<workgroup> partial: array<vec4<f32>, 32>;
 
 fn x_block(i: u32) -> Block {
   let o = i * 8u;
-  return Block(x[o], x[o + 1u], x[o + 2u], x[o + 3u], x[o + 4u], x[o + 5u], x[o + 6u], x[o + 7u]);
+  if ((params.flags & NORMED) == 0u) {
+    return Block(x[o], x[o + 1u], x[o + 2u], x[o + 3u], x[o + 4u], x[o + 5u], x[o + 6u], x[o + 7u]);
+  }
+  return Block(x[o] * gain[o], x[o + 1u] * gain[o + 1u], x[o + 2u] * gain[o + 2u], x[o + 3u] * gain[o + 3u],
+               x[o + 4u] * gain[o + 4u], x[o + 5u] * gain[o + 5u], x[o + 6u] * gain[o + 6u], x[o + 7u] * gain[o + 7u]);
+}
+
+fn total(lane: u32) -> vec4<f32> {
+  return (partial[lane] + partial[lane + 1u]) + (partial[lane + 2u] + partial[lane + 3u]);
 }
 
 @compute @workgroup_size(32)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  if (state[1] == 0u) { return; }
+  var scale = 1.0;
+  if ((params.flags & NORMED) != 0u) {
+    var squares = vec4<f32>();
+    for (var i = lane; i < params.blocks * 8u; i += 32u) { squares += x[i] * x[i]; }
+    partial[lane] = squares;
+    workgroupBarrier();
+    squares = vec4<f32>();
+    for (var i = 0u; i < 32u; i++) { squares += partial[i]; }
+    workgroupBarrier();
+    let sum = (squares.x + squares.y) + (squares.z + squares.w);
+    scale = 1.0 / sqrt(sum / f32(params.blocks * 32u) + params.eps);
+  }
   let n = group.x * 32u + (lane >> 2u) * 4u;
   let last = params.n - 1u;
-  let w0 = min(n, last) * params.blocks;
-  let w1 = min(n + 1u, last) * params.blocks;
-  let w2 = min(n + 2u, last) * params.blocks;
-  let w3 = min(n + 3u, last) * params.blocks;
+  let gated = (params.flags & GATED) != 0u;
+  let rows = min(vec4<u32>(n, n + 1u, n + 2u, n + 3u), vec4<u32>(last));
+  let w = rows * params.blocks;
   var sum = vec4<f32>();
-  for (var i = lane & 3u; i < params.blocks; i += 4u) {
-    let p = x_block(i);
-    sum += vec4<f32>(dot_block(weight_block(w0 + i), p), dot_block(weight_block(w1 + i), p),
-                     dot_block(weight_block(w2 + i), p), dot_block(weight_block(w3 + i), p));
+  var up = vec4<f32>();
+  if (gated) {
+    let u = (rows + params.up) * params.blocks;
+    for (var i = lane & 3u; i < params.blocks; i += 4u) {
+      let p = x_block(i);
+      sum += vec4<f32>(dot_block(weight_block(w.x + i), p), dot_block(weight_block(w.y + i), p),
+                       dot_block(weight_block(w.z + i), p), dot_block(weight_block(w.w + i), p));
+      up += vec4<f32>(dot_block(weight_block(u.x + i), p), dot_block(weight_block(u.y + i), p),
+                      dot_block(weight_block(u.z + i), p), dot_block(weight_block(u.w + i), p));
+    }
+  } else {
+    for (var i = lane & 3u; i < params.blocks; i += 4u) {
+      let p = x_block(i);
+      sum += vec4<f32>(dot_block(weight_block(w.x + i), p), dot_block(weight_block(w.y + i), p),
+                       dot_block(weight_block(w.z + i), p), dot_block(weight_block(w.w + i), p));
+    }
   }
   partial[lane] = sum;
   workgroupBarrier();
-  if ((lane & 3u) == 0u && state[1] > 0u) {
-    let total = (partial[lane] + partial[lane + 1u]) + (partial[lane + 2u] + partial[lane + 3u]);
-    if (n < params.n) { out[params.first + n] = total.x; }
-    if (n + 1u < params.n) { out[params.first + n + 1u] = total.y; }
-    if (n + 2u < params.n) { out[params.first + n + 2u] = total.z; }
-    if (n + 3u < params.n) { out[params.first + n + 3u] = total.w; }
+  sum = total(lane & 28u) * scale;
+  workgroupBarrier();
+  if (gated) {
+    partial[lane] = up;
+    workgroupBarrier();
+    sum = activate(sum) * (total(lane & 28u) * scale);
   }
+  // Each of the four lanes writes one of the four rows.
+  let j = lane & 3u;
+  let row = n + j;
+  if (row >= params.n) { return; }
+  let o = params.first + row;
+  var value = sum[j];
+  if ((params.flags & ADDED) != 0u) { value += out[o]; }
+  out[o] = value;
 }

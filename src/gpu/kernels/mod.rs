@@ -1,18 +1,18 @@
 //! Kernels. Each `record` adds one dispatch and returns its output; shape errors stay in the recording.
 //!
-//! `state` is `U32[4]`: position of the first row, number of rows in use, 0, 0. Rows at or after the second are
-//! skipped, so one recording for M rows serves every smaller number.
+//! `state` is `U32[4]`: position of the first row, number of rows in use, tokens drawn, 0. Rows at or after the second are
+//! skipped, so one recording for M rows serves every smaller number. The third counts the tokens drawn on the device.
 
 pub mod add;
-pub mod argmax;
 pub mod attention;
+pub mod draw;
 pub mod embed;
 pub mod gated;
-pub mod kv_write;
+pub mod heads;
 pub mod last_row;
 pub mod matmul;
+pub mod matvec;
 pub mod rms_norm;
-pub mod rope;
 pub mod target_logprobs;
 
 use super::kernel::{Access, Kernel};
@@ -20,31 +20,31 @@ use super::recording::Recording;
 use super::tensor::{Layout, Tensor};
 
 pub use add::record as add;
-pub use argmax::record as argmax;
 pub use attention::record as attention;
+pub use draw::record as draw;
 pub use embed::record as embed;
 pub use gated::record as gated;
-pub use kv_write::record as kv_write;
+pub use heads::{attend_one, split_heads};
 pub use last_row::record as last_row;
 pub use matmul::record as matmul;
+pub use matvec::record as matvec;
 pub use rms_norm::record as rms_norm;
-pub use rope::record as rope;
 pub use target_logprobs::record as target_logprobs;
 
 /// Every kernel.
 pub fn all() -> Vec<&'static Kernel> {
     let mut all = vec![
         &rms_norm::KERNEL,
-        &rope::KERNEL,
-        &kv_write::KERNEL,
+        &heads::SPLIT,
+        &heads::ATTEND_ONE,
         &attention::KERNEL,
         &add::KERNEL,
         &gated::KERNEL,
         &last_row::KERNEL,
-        &argmax::KERNEL,
+        &draw::KERNEL,
         &target_logprobs::KERNEL,
     ];
-    all.extend([&embed::KERNELS, &matmul::MATVEC, &matmul::MATMUL].into_iter().flatten());
+    all.extend([&embed::KERNELS, &matvec::KERNELS, &matmul::KERNELS].into_iter().flatten());
     all
 }
 
@@ -53,6 +53,7 @@ const BLOCK: &str = include_str!("prelude/block.wgsl");
 const REDUCE: &str = include_str!("prelude/reduce.wgsl");
 const NIBBLES: &str = include_str!("prelude/nibbles.wgsl");
 const FIVE: &str = include_str!("prelude/five.wgsl");
+const ACTIVATION: &str = include_str!("prelude/activation.wgsl");
 const K_SCALE: &str = include_str!("prelude/k_scale.wgsl");
 const F32: &str = include_str!("prelude/f32.wgsl");
 const F16: &str = include_str!("prelude/f16.wgsl");
@@ -67,10 +68,11 @@ const Q5_K: &str = include_str!("prelude/q5_k.wgsl");
 const Q6_K: &str = include_str!("prelude/q6_k.wgsl");
 
 /// One kernel for each layout of weights: `weight_block` of the layout, then the shader that calls it. Bindings 1 to 3
-/// are input, output and state; the planes of the weights follow. [`of_layout`] finds one.
+/// are input, output and state; as many more inputs as the last argument says and the planes of the weights, from the
+/// shader's `W0` on, follow. [`of_layout`] finds one.
 macro_rules! weight_kernels {
-    ($name:literal, $source:expr, $params_size:literal) => {
-        weight_kernels!(@all $name, $source, $params_size,
+    ($name:literal, $source:expr, $params_size:literal, $n_extra:literal) => {
+        weight_kernels!(@all $name, $source, $params_size, $n_extra,
             ("f32", 1, [super::F32]),
             ("f16", 1, [super::HALF, super::F16]),
             ("bf16", 1, [super::BF16]),
@@ -83,12 +85,12 @@ macro_rules! weight_kernels {
             ("q5_k", 2, [super::NIBBLES, super::FIVE, super::K_SCALE, super::Q5_K]),
             ("q6_k", 2, [super::NIBBLES, super::Q6_K]))
     };
-    (@all $name:literal, $source:expr, $params_size:literal,
+    (@all $name:literal, $source:expr, $params_size:literal, $n_extra:literal,
         $(($layout:literal, $n_planes:literal, [$($part:path),*])),*) => {
         [$(crate::gpu::kernel::Kernel {
             name: concat!($name, "_", $layout),
-            sources: &[super::BLOCK, $($part,)* $source],
-            bindings: super::weight_bindings($n_planes),
+            sources: &[super::BLOCK, super::ACTIVATION, $($part,)* $source],
+            bindings: super::weight_bindings($n_planes + $n_extra),
             params_size: $params_size,
         }),*]
     };
@@ -98,9 +100,10 @@ use weight_kernels;
 /// Kernels of one operation, one for each layout of weights.
 pub type WeightKernels = [Kernel; 11];
 
-const fn weight_bindings(n_planes: usize) -> &'static [Access] {
-    const TWO_PLANES: &[Access] = &[Access::Read, Access::Write, Access::Read, Access::Read, Access::Read];
-    if n_planes == 2 { TWO_PLANES } else { TWO_PLANES.split_at(4).0 }
+const fn weight_bindings(n_after_state: usize) -> &'static [Access] {
+    use Access::{Read, Write};
+    const MOST: &[Access] = &[Read, Write, Read, Read, Read, Read, Read];
+    MOST.split_at(3 + n_after_state).0
 }
 
 /// The kernel that reads weights of a layout; `U32` is read as `F32`, which callers refuse before.

@@ -1,5 +1,5 @@
 // bfloat16, two a u32.
-@group(0) @binding(4) var<storage, read> w_halves: array<vec4<u32>>;
+@group(0) @binding(W0) var<storage, read> w_halves: array<vec4<u32>>;
 
 fn bf4(a: u32, b: u32) -> vec4<f32> {
   return bitcast<vec4<f32>>(vec4<u32>(a << 16u, a & 0xffff0000u, b << 16u, b & 0xffff0000u));

@@ -1,5 +1,5 @@
 // Halves, two a u32.
-@group(0) @binding(4) var<storage, read> w_halves: array<vec4<u32>>;
+@group(0) @binding(W0) var<storage, read> w_halves: array<vec4<u32>>;
 
 fn weight_block(i: u32) -> Block {
   let o = i * 4u;

@@ -1,5 +1,5 @@
 // Plain values: block i is values 32i to 32i + 31.
-@group(0) @binding(4) var<storage, read> w_values: array<vec4<f32>>;
+@group(0) @binding(W0) var<storage, read> w_values: array<vec4<f32>>;
 
 fn weight_block(i: u32) -> Block {
   let o = i * 8u;

@@ -1,5 +1,5 @@
 // Scale and min of the 32 values `i`, in blocks of 256 that take `words` words each.
-@group(0) @binding(5) var<storage, read> w_scales: array<u32>;
+@group(0) @binding(W0 + 1u) var<storage, read> w_scales: array<u32>;
 
 fn k_scale(i: u32, words: u32) -> vec2<f32> {
   let o = (i >> 3u) * words;

@@ -1,5 +1,5 @@
 // Nibbles in logical order, alone or with bits above them, and their blocks as quant * scale + min.
-@group(0) @binding(4) var<storage, read> w_quants: array<vec4<u32>>;
+@group(0) @binding(W0) var<storage, read> w_quants: array<vec4<u32>>;
 
 fn nibbles4(w: u32) -> vec4<u32> {
   return (vec4<u32>(w) >> vec4<u32>(0u, 4u, 8u, 12u)) & vec4<u32>(15u);

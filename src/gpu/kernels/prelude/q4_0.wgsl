@@ -1,5 +1,5 @@
 // (nibble - 8) times a scale.
-@group(0) @binding(5) var<storage, read> w_scales: array<f32>;
+@group(0) @binding(W0 + 1u) var<storage, read> w_scales: array<f32>;
 
 fn weight_block(i: u32) -> Block {
   let scale = w_scales[i];

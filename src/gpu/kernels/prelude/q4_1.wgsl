@@ -1,5 +1,5 @@
 // nibble times a scale plus a min, halves of one u32.
-@group(0) @binding(5) var<storage, read> w_scales: array<u32>;
+@group(0) @binding(W0 + 1u) var<storage, read> w_scales: array<u32>;
 
 fn weight_block(i: u32) -> Block {
   let sm = unpack2x16float(w_scales[i]);

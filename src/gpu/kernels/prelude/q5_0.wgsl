@@ -1,5 +1,5 @@
 // (five bits - 16) times a scale.
-@group(0) @binding(5) var<storage, read> w_scales: array<vec2<u32>>;
+@group(0) @binding(W0 + 1u) var<storage, read> w_scales: array<vec2<u32>>;
 
 fn weight_block(i: u32) -> Block {
   let side = w_scales[i];

@@ -1,5 +1,5 @@
 // (six bits - 32) times a scale, a signed byte for 16 values times a number for 256.
-@group(0) @binding(5) var<storage, read> w_scales: array<u32>;
+@group(0) @binding(W0 + 1u) var<storage, read> w_scales: array<u32>;
 
 fn six4(w: u32, high: u32) -> vec4<f32> {
   return vec4<f32>(nibbles4(w) | (((vec4<u32>(high) >> vec4<u32>(0u, 2u, 4u, 6u)) & vec4<u32>(3u)) << vec4<u32>(4u)))

@@ -1,6 +1,6 @@
 // 32 signed bytes times a scale.
-@group(0) @binding(4) var<storage, read> w_quants: array<vec4<u32>>;
-@group(0) @binding(5) var<storage, read> w_scales: array<f32>;
+@group(0) @binding(W0) var<storage, read> w_quants: array<vec4<u32>>;
+@group(0) @binding(W0 + 1u) var<storage, read> w_scales: array<f32>;
 
 fn bytes4(w: u32) -> vec4<f32> {
   return vec4<f32>(bitcast<vec4<i32>>(vec4<u32>(w << 24u, w << 16u, w << 8u, w)) >> vec4<u32>(24u));

@@ -1,0 +1,122 @@
+//! Weights times one row of activations: the work of a decoded token, with the small steps around it folded in.
+
+use crate::gpu::recording::Recording;
+use crate::gpu::tensor::{Layout, Tensor};
+
+use super::{WeightKernels, check_f32, check_state, groups, of_layout, planes, weight_kernels};
+
+/// The shaders.
+pub static KERNELS: WeightKernels = weight_kernels!("matvec", include_str!("matvec.wgsl"), 32, 1);
+
+/// Rows of weights that a workgroup takes.
+const ROWS: usize = 32;
+
+/// What is folded into the product; the default is the product alone.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Folded<'a> {
+    /// Normalizes the activations before: weights `F32[K]` and epsilon of [`super::rms_norm`].
+    pub norm: Option<(&'a Tensor, f32)>,
+    /// Adds the product to this `F32[1, N]` instead of giving a new tensor.
+    pub add_to: Option<&'a Tensor>,
+    /// The weights are gate rows and then as many up rows, [`super::gated`] follows.
+    pub gated: bool,
+}
+
+/// `w: [N, K]` (any layout, K a multiple of 32) times `x: F32[1, K]` gives `F32[1, N]`, or `F32[1, N / 2]` where it is
+/// gated. One dispatch a part of the weights.
+pub fn record(rec: &mut Recording, w: &Tensor, x: &Tensor, folded: Folded<'_>, state: &Tensor) -> Tensor {
+    let (n_rows, k) = (w.rows(), w.cols());
+    let n = if folded.gated { n_rows / 2 } else { n_rows };
+    let parts = w.parts();
+    check_state(rec, "matvec", state);
+    check_f32(rec, "matvec", &[x]);
+    let fits = |t: &Tensor, len: usize| t.layout() == Layout::F32 && t.len() == len;
+    let ok = x.len() == k
+        && k.is_multiple_of(32)
+        && n > 0
+        && folded.norm.is_none_or(|(gain, _)| fits(gain, k))
+        && folded.add_to.is_none_or(|sum| fits(sum, n))
+        && (!folded.gated || (parts.len() == 1 && n_rows.is_multiple_of(2)))
+        && parts.iter().all(|(_, part)| part.layout() != Layout::U32);
+    rec.check(ok, "matvec", || format!("{} {:?} {:?} times {:?}", w.name(), w.layout(), w.shape(), x.shape()));
+    let out = match folded.add_to {
+        Some(sum) => sum.clone(),
+        None => rec.scratch("product", &[1, n], Layout::F32),
+    };
+    let (gain, eps) = folded.norm.unwrap_or((x, 0.0));
+    let flags =
+        u32::from(folded.norm.is_some()) | u32::from(folded.add_to.is_some()) << 1 | u32::from(folded.gated) << 2;
+    for (first, part) in parts {
+        let part_n = if folded.gated { n } else { part.rows() };
+        let mut bindings = vec![(x, 0), (&out, 0), (state, 0), (gain, 0)];
+        bindings.extend(planes(&part));
+        let params = [(k / 32) as u32, part_n as u32, first as u32, flags, eps.to_bits(), n as u32, 0, 0];
+        rec.dispatch(of_layout(&KERNELS, part.layout()), &params, &bindings, [groups(part_n, ROWS), 1, 1]);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::testing::*;
+
+    fn product(w: &[f32], x: &[f64], n: usize) -> Vec<f64> {
+        let k = x.len();
+        (0..n).map(|i| w[i * k..][..k].iter().zip(x).map(|(&a, &b)| f64::from(a) * b).sum()).collect()
+    }
+
+    fn normed(x: &[f32], gain: &[f32], eps: f64) -> Vec<f64> {
+        let mean = x.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / x.len() as f64;
+        x.iter().zip(gain).map(|(&v, &g)| f64::from(v) / (mean + eps).sqrt() * f64::from(g)).collect()
+    }
+
+    #[test]
+    fn every_folding_equals_the_f64_reference_in_every_layout() {
+        let gpu = gpu();
+        for (layout, _) in LAYOUTS {
+            for (n, k) in [(18, 256), (34, 768), (66, 1536)] {
+                let (w, values) = weights(&gpu, layout, &[n, k], 3);
+                let (x, gain) = (noise(k, 5), noise(k, 6));
+                let (x_tensor, gain_tensor, state) =
+                    (tensor(&gpu, &[1, k], &x), tensor(&gpu, &[k], &gain), state(&gpu, 0, 1));
+                let plain: Vec<f64> = x.iter().map(|&v| f64::from(v)).collect();
+                let name = format!("{layout:?} {n}x{k}");
+                let run_folded = |folded: Folded<'_>| run(&gpu, |rec| record(rec, &w, &x_tensor, folded, &state));
+
+                close(&name, &run_folded(Folded::default()), &product(&values, &plain, n), 1e-11);
+                let norm = Some((&gain_tensor, 1e-5));
+                let expected = product(&values, &normed(&x, &gain, 1e-5), n);
+                close(&name, &run_folded(Folded { norm, ..Folded::default() }), &expected, 1e-11);
+                let gated: Vec<f64> =
+                    (0..n / 2).map(|i| expected[i] / (1.0 + (-expected[i]).exp()) * expected[i + n / 2]).collect();
+                close(&name, &run_folded(Folded { norm, gated: true, add_to: None }), &gated, 1e-11);
+            }
+        }
+    }
+
+    #[test]
+    fn the_product_is_added_in_place() {
+        let gpu = gpu();
+        let (w, values) = weights(&gpu, Layout::Q4_1, &[33, 64], 3);
+        let (x, before) = (noise(64, 5), noise(33, 6));
+        let (x_tensor, state) = (tensor(&gpu, &[1, 64], &x), state(&gpu, 0, 1));
+        let sum = tensor(&gpu, &[1, 33], &before);
+        let mut rec = Recording::new();
+        record(&mut rec, &w, &x_tensor, Folded { add_to: Some(&sum), ..Folded::default() }, &state);
+        gpu.submit(&crate::gpu::prepare(&gpu, &rec).unwrap(), 1).unwrap();
+        let found = pollster::block_on(gpu.read_f32(&sum, 0..33)).unwrap();
+        let plain: Vec<f64> = x.iter().map(|&v| f64::from(v)).collect();
+        let expected: Vec<f64> =
+            product(&values, &plain, 33).iter().zip(&before).map(|(p, &b)| p + f64::from(b)).collect();
+        close("added", &found, &expected, 1e-11);
+    }
+
+    #[test]
+    fn nothing_is_written_when_no_row_is_in_use() {
+        let gpu = gpu();
+        let (w, _) = weights(&gpu, Layout::Q4_1, &[33, 64], 3);
+        let (x, state) = (tensor(&gpu, &[1, 64], &noise(64, 5)), state(&gpu, 0, 0));
+        assert_eq!(run(&gpu, |rec| record(rec, &w, &x, Folded::default(), &state)), vec![0.0; 33]);
+    }
+}
