@@ -60,8 +60,8 @@ test_tools() {
     command -v apt-get >/dev/null || fail "missing: ${missing[*]}; install them (names as in Debian), then run this again."
     step "${missing[*]}" "${sudo[@]}" bash -c "apt-get update -q >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends ${missing[*]} >/dev/null"
   fi
-  if [ -f tests/e2e/package-lock.json ] && ! [ -d tests/e2e/node_modules/playwright-core ]; then
-    step "playwright-core" npm ci --prefix tests/e2e --no-audit --no-fund --loglevel=error
+  if [ -f tests/e2e/package-lock.json ] && ! { [ -d tests/e2e/node_modules/playwright-core ] && [ -d tests/e2e/node_modules/axe-core ]; }; then
+    step "playwright-core and axe-core" npm ci --prefix tests/e2e --no-audit --no-fund --loglevel=error
   fi
 }
 

@@ -81,3 +81,22 @@ test("export, erase and import give the same records", async () => {
   settle();
   await context.close();
 });
+
+test("a second tab reads and does not write until the first is closed", async () => {
+  const it = await openPage(browser, site);
+  const { page, context } = it;
+  await page.goto(`${site.url}judge/`);
+  await begin(it);
+  await answer(it, 0, 2);
+  await atTrial(page, 2);
+  const second = await context.newPage();
+  await second.goto(`${site.url}judge/`);
+  await second.getByTestId("elsewhere").waitFor();
+  assert.equal(await second.getByTestId("trial").count(), 0);
+  await answer(it, 2, 3);
+  await atTrial(page, 3);
+  await page.close();
+  await second.getByTestId("take-over").click();
+  await atTrial(second, 3);
+  await context.close();
+});

@@ -1,0 +1,53 @@
+// Every page, light and dark, through axe: nothing serious may be found; and nothing may be wider than a phone.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { after, before, test } from "node:test";
+import { openPage, startBrowser } from "../lib/browser.mjs";
+import { startSite } from "../lib/site.mjs";
+import { atTrial, begin } from "../lib/study.mjs";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const ROUTES = ["", "models/", "chat/", "tasks/", "run/", "results/", "judge/", "data/", "about/"];
+let site, browser;
+before(async () => { site = await startSite(); browser = await startBrowser("cpu"); });
+after(async () => { await browser?.close(); await site?.close(); });
+
+async function check(page, where) {
+  // Evaluated by the debugger, so the page's own policy stays as it is.
+  await page.evaluate(axe);
+  const found = await page.evaluate(async () => (await window.axe.run(document, { resultTypes: ["violations"] })).violations
+    .filter((one) => ["serious", "critical"].includes(one.impact))
+    .map((one) => `${one.id}: ${one.nodes.slice(0, 3).map((node) => node.html).join(" | ")}`));
+  assert.deepEqual(found, [], where);
+}
+
+for (const colorScheme of ["light", "dark"]) {
+  test(`${colorScheme}: no page has a serious fault`, async () => {
+    const it = await openPage(browser, site, { colorScheme, reducedMotion: "reduce" });
+    const { page, context } = it;
+    for (const route of ROUTES) {
+      await page.goto(site.url + route);
+      await page.getByRole("heading", { level: 1 }).waitFor();
+      await page.waitForLoadState("networkidle");
+      await check(page, route);
+    }
+    await page.goto(`${site.url}judge/`);
+    await begin(it);
+    await atTrial(page, 0);
+    await check(page, "a trial");
+    await context.close();
+  });
+}
+
+test("no page is wider than a phone", async () => {
+  const { page, context } = await openPage(browser, site, { viewport: { width: 360, height: 740 } });
+  for (const route of ROUTES) {
+    await page.goto(site.url + route);
+    await page.getByRole("heading", { level: 1 }).waitFor();
+    await page.waitForLoadState("networkidle");
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    assert.equal(over, 0, `${route} is ${over} px too wide`);
+  }
+  await context.close();
+});
