@@ -65,3 +65,20 @@ test("the doors and links lead to pages whose addresses reload", async () => {
     await site.close();
   }
 });
+
+test("an address that does not exist leads back to the start", async () => {
+  const site = await startSite();
+  const browser = await startBrowser("cpu");
+  try {
+    const { page } = await openPage(browser, site);
+    const response = await page.goto(`${site.url}no/such/page`);
+    assert.equal(response.status(), 404);
+    await page.getByRole("heading", { level: 1, name: "There is no such page" }).waitFor();
+    await page.getByRole("link", { name: "Go to the start" }).click();
+    await page.waitForURL(site.url);
+    await page.getByTestId("door-chat").waitFor();
+  } finally {
+    await browser.close();
+    await site.close();
+  }
+});
