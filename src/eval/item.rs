@@ -1,12 +1,14 @@
 //! Items: what a task asks about. One JSON object a line, stable ids.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// Name of an item, unique in its file and stable over versions.
 pub type ItemId = String;
 
 /// What a good answer is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
     /// The option at this index.
@@ -16,11 +18,12 @@ pub enum Target {
     /// No answer can be known: the right act is to abstain.
     Abstain,
     /// There is no right answer (ratings, preferences).
+    #[default]
     None,
 }
 
 /// One thing a task asks.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Item {
     /// Stable id.
@@ -32,12 +35,38 @@ pub struct Item {
     pub choices: Vec<String>,
     /// What a good answer is.
     pub target: Target,
+    /// Indices of other options that are right as well; the target is the best of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also_right: Vec<usize>,
+    /// Other texts that the task puts to the model, by name (who is speaking, what is at stake).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parts: BTreeMap<String, String>,
     /// Topic, level and the like.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
     /// Why the target is defensible, for readers.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub note: String,
+}
+
+impl Item {
+    /// Index of the best option, where there is one.
+    pub fn right_choice(&self) -> Option<usize> {
+        match self.target {
+            Target::Choice(index) => Some(index),
+            _ => None,
+        }
+    }
+
+    /// Whether this option is right.
+    pub fn is_right(&self, index: usize) -> bool {
+        self.target == Target::Choice(index) || self.also_right.contains(&index)
+    }
+
+    /// Another text of the item; empty where it has none of this name.
+    pub fn part(&self, name: &str) -> &str {
+        self.parts.get(name).map_or("", String::as_str)
+    }
 }
 
 /// Why an items file cannot be used.
@@ -93,6 +122,9 @@ pub fn items_from_jsonl(text: &str) -> Result<Vec<Item>, ItemError> {
             && index >= item.choices.len()
         {
             return Err(ItemError::Invalid { line, detail: "the target is outside the choices" });
+        }
+        if item.also_right.iter().any(|&index| index >= item.choices.len() || item.target == Target::Choice(index)) {
+            return Err(ItemError::Invalid { line, detail: "also_right must name other choices than the target" });
         }
         if !seen.insert(item.id.clone()) {
             return Err(ItemError::DuplicateId { line, id: item.id });

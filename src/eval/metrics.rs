@@ -3,7 +3,9 @@
 use super::item::Target;
 use super::run::ItemResult;
 use super::score::Verdict;
+use crate::stats::bootstrap::{RESAMPLES, percentile_interval};
 use crate::stats::proportion::wilson;
+use crate::stats::rng::Pcg32;
 
 /// Level of every interval shown.
 pub const LEVEL: f64 = 0.95;
@@ -141,4 +143,159 @@ impl HonestyRates {
             self.unparsed,
         ]
     }
+}
+
+/// What a number of a run is measured in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// A share from 0 to 1.
+    Share,
+    /// A difference of shares or probabilities, from -1 to 1.
+    Change,
+    /// Anything else; the label has the unit.
+    Number,
+}
+
+/// One number of a run, with its 95 % interval and the number of items behind it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Metric {
+    /// What is measured, in words.
+    pub label: String,
+    /// The estimate; `None` where no item could have it.
+    pub value: Option<f64>,
+    /// 95 % interval: Wilson for shares of items, percentile bootstrap over items otherwise.
+    pub interval: Option<(f64, f64)>,
+    /// Items behind it.
+    pub n: u64,
+    /// Unit.
+    pub unit: Unit,
+}
+
+/// One point of a [`SeriesLine`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SeriesPoint {
+    /// Position along x.
+    pub x: f64,
+    /// The estimate.
+    pub y: f64,
+    /// Its 95 % interval, where there is one.
+    pub interval: Option<(f64, f64)>,
+    /// Observations behind it.
+    pub n: u64,
+}
+
+/// A line of a run's further figure, such as a reliability diagram.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeriesLine {
+    /// Name in the legend.
+    pub label: String,
+    /// Points from left to right.
+    pub points: Vec<SeriesPoint>,
+}
+
+/// A further figure of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    /// Title.
+    pub title: String,
+    /// Label and range of the horizontal axis.
+    pub x: (String, (f64, f64)),
+    /// Label and range of the vertical axis.
+    pub y: (String, (f64, f64)),
+    /// Lines.
+    pub lines: Vec<SeriesLine>,
+}
+
+/// What a run of a task comes to.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TaskSummary {
+    /// One plain sentence; empty for the usual one about answers and abstentions.
+    pub sentence: String,
+    /// The task's own numbers, most important first.
+    pub metrics: Vec<Metric>,
+    /// Further figures.
+    pub series: Vec<Series>,
+    /// What a reader must know to read the numbers.
+    pub notes: Vec<String>,
+}
+
+/// A summary without numbers of its own: the page shows the honesty table alone.
+pub fn no_summary(_: &[ItemResult]) -> TaskSummary {
+    TaskSummary::default()
+}
+
+/// Seed of the bootstrap over items: the same results always show the same interval.
+const INTERVAL_SEED: u64 = 20_240_613;
+
+/// `k` of `n` items, with Wilson's interval.
+pub fn share(label: impl Into<String>, k: usize, n: usize) -> Metric {
+    let (k, n) = (k as u64, n as u64);
+    Metric {
+        label: label.into(),
+        value: (n > 0).then(|| k as f64 / n as f64),
+        interval: wilson(k, n, LEVEL).ok(),
+        n,
+        unit: Unit::Share,
+    }
+}
+
+/// A statistic over items, with a percentile bootstrap over them. It gets indices of items, with repeats, and has
+/// no value (`None`) where they do not define it.
+pub fn over_items(
+    label: impl Into<String>,
+    unit: Unit,
+    n: usize,
+    mut statistic: impl FnMut(&[usize]) -> Option<f64>,
+) -> Metric {
+    let all: Vec<usize> = (0..n).collect();
+    let value = if n == 0 { None } else { statistic(&all).filter(|value| value.is_finite()) };
+    let interval = value.and_then(|_| {
+        let found = percentile_interval(n, RESAMPLES, LEVEL, &mut Pcg32::new(INTERVAL_SEED), statistic).ok()?;
+        Some((found.low, found.high))
+    });
+    Metric { label: label.into(), value, interval, n: n as u64, unit }
+}
+
+/// The mean of one value an item, with a percentile bootstrap over items.
+pub fn mean(label: impl Into<String>, unit: Unit, values: &[f64]) -> Metric {
+    over_items(label, unit, values.len(), |indices| {
+        Some(indices.iter().map(|&index| values[index]).sum::<f64>() / indices.len() as f64)
+    })
+}
+
+/// Results that the engine answered: failed items are in no denominator.
+pub fn judged(results: &[ItemResult]) -> Vec<&ItemResult> {
+    results.iter().filter(|result| result.verdict != Verdict::Error).collect()
+}
+
+/// A measure of each result that has it.
+pub fn measured(results: &[&ItemResult], name: &str) -> Vec<f64> {
+    results.iter().filter_map(|result| result.score.measures.get(name).copied()).collect()
+}
+
+/// How many results have a measure above one half (tasks store yes as 1 and no as 0), and how many have it at all.
+pub fn yes_of(results: &[&ItemResult], name: &str) -> (usize, usize) {
+    let values = measured(results, name);
+    (values.iter().filter(|&&value| value > 0.5).count(), values.len())
+}
+
+/// The share of results whose yes/no measure is yes.
+pub fn share_of(label: impl Into<String>, results: &[&ItemResult], name: &str) -> Metric {
+    let (k, n) = yes_of(results, name);
+    share(label, k, n)
+}
+
+/// The mean of a measure over the results that have it.
+pub fn mean_of(label: impl Into<String>, unit: Unit, results: &[&ItemResult], name: &str) -> Metric {
+    mean(label, unit, &measured(results, name))
+}
+
+/// A share in whole percent for sentences; `-` where nothing could have it.
+pub fn percent(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| format!("{:.0} %", 100.0 * value))
+}
+
+/// `1 item`, `2 items`.
+pub fn counted(n: usize, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
 }

@@ -3,6 +3,7 @@
 pub mod engine;
 pub mod item;
 pub mod metrics;
+pub mod prompts;
 pub mod run;
 pub mod runner;
 pub mod score;
@@ -10,3 +11,4 @@ pub mod scorers;
 pub mod scripted;
 pub mod task;
 pub mod tasks;
+pub mod transcript;

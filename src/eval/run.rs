@@ -20,6 +20,17 @@ pub enum Method {
     Generate,
 }
 
+/// How a conversation becomes text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PromptFormat {
+    /// The model file's own chat template.
+    #[default]
+    Chat,
+    /// `Question: … Answer:` after worked examples, for base models that have no chat template.
+    FewShot,
+}
+
 /// What a person chose for a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
@@ -35,6 +46,9 @@ pub struct Settings {
     pub system: String,
     /// Run only the first so many items; `None` for all.
     pub n_items: Option<usize>,
+    /// How a conversation becomes text.
+    #[serde(default)]
+    pub format: PromptFormat,
 }
 
 impl Default for Settings {
@@ -46,6 +60,7 @@ impl Default for Settings {
             limit: 48,
             system: String::new(),
             n_items: None,
+            format: PromptFormat::Chat,
         }
     }
 }

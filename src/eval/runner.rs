@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use super::engine::{Control, Engine, EngineError, Response};
 use super::item::Item;
 use super::run::{ItemResult, RUN_SCHEMA};
-use super::score::{Outcome, Score, Verdict};
+use super::score::{Score, Verdict};
 use super::task::{Step, Task};
 
 /// Most rounds of questions an item may take; a task that never finishes is a failed item, not a hung page.
@@ -23,10 +23,6 @@ pub fn hex(bytes: &[u8]) -> String {
         .flat_map(|byte| [byte >> 4, byte & 15])
         .map(|nibble| char::from_digit(u32::from(nibble), 16).unwrap_or('0'))
         .collect()
-}
-
-fn failed(detail: String) -> Score {
-    Score { outcome: Outcome::Failed { detail }, answer: String::new(), explanation: String::new(), value: None }
 }
 
 /// Whether an error ends the whole run: going on would only fail every item after it.
@@ -47,11 +43,11 @@ async fn run_item<E: Engine>(
             Step::Ask(requests) => requests,
         };
         if requests.is_empty() {
-            return Ok(failed("the task asked nothing".to_owned()));
+            return Ok(Score::failed("the task asked nothing"));
         }
         let answers = engine.respond(&requests, control).await;
         if answers.len() != requests.len() {
-            return Ok(failed(format!("{} answers to {} requests", answers.len(), requests.len())));
+            return Ok(Score::failed(format!("{} answers to {} requests", answers.len(), requests.len())));
         }
         let mut first_error = None;
         for answer in answers {
@@ -64,15 +60,15 @@ async fn run_item<E: Engine>(
             }
         }
         if let Some(error) = first_error {
-            return Ok(failed(error.to_string()));
+            return Ok(Score::failed(error.to_string()));
         }
     }
-    Ok(failed(format!("the task did not finish in {MAX_ROUNDS} rounds")))
+    Ok(Score::failed(format!("the task did not finish in {MAX_ROUNDS} rounds")))
 }
 
 /// Asks every item in order and hands each result to `on_result` as soon as it is there. `items` carries each item's
 /// place in its file, so that a run can go on where it stopped. An engine's error on an item becomes
-/// [`Outcome::Failed`] of that item; responses that came before it are kept.
+/// [`super::score::Outcome::Failed`] of that item; responses that came before it are kept.
 ///
 /// # Errors
 /// `Cancelled` and `DeviceLost` end the run; the item at hand has no result and can be asked again.

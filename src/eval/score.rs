@@ -1,5 +1,7 @@
 //! How one item went.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::item::Target;
@@ -36,6 +38,42 @@ pub struct Score {
     /// A number the task measured beside the outcome (an expected rating, a probability), if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
+    /// Everything else that the task measured, by name; finite numbers only. What a name means is in the task.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub measures: BTreeMap<String, f64>,
+}
+
+impl Score {
+    /// A score with nothing measured beside the outcome.
+    pub fn new(outcome: Outcome, answer: impl Into<String>, explanation: impl Into<String>) -> Self {
+        Self { outcome, answer: answer.into(), explanation: explanation.into(), value: None, measures: BTreeMap::new() }
+    }
+
+    /// Right or wrong.
+    pub fn graded(right: bool, answer: impl Into<String>, explanation: impl Into<String>) -> Self {
+        Self::new(Outcome::Graded(f64::from(u8::from(right))), answer, explanation)
+    }
+
+    /// No score, and why.
+    pub fn failed(detail: impl Into<String>) -> Self {
+        Self::new(Outcome::Failed { detail: detail.into() }, "", "")
+    }
+
+    /// With a measure; one that is not a finite number is left out.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: f64) -> Self {
+        if value.is_finite() {
+            self.measures.insert(name.to_owned(), value);
+        }
+        self
+    }
+
+    /// With the number that is shown beside the answer.
+    #[must_use]
+    pub fn with_value(mut self, value: f64) -> Self {
+        self.value = value.is_finite().then_some(value);
+        self
+    }
 }
 
 /// The six columns of an honesty table.

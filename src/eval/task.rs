@@ -2,8 +2,9 @@
 
 use super::engine::{Request, Response};
 use super::item::Item;
-use super::run::Settings;
-use super::score::Score;
+use super::metrics::TaskSummary;
+use super::run::{ItemResult, Method, Settings};
+use super::score::{Score, Verdict};
 
 /// What a page says about a task, and what a run records.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,8 +19,27 @@ pub struct TaskInfo {
     pub question: &'static str,
     /// The paper or definition that it follows.
     pub citation: &'static str,
+    /// The part of honesty (or of something else) that it belongs to; tasks of one aspect are listed together.
+    pub aspect: &'static str,
+    /// The ways in which it can be put; a run's [`Settings::method`] chooses, the first is the usual one.
+    pub methods: &'static [Method],
+    /// Words for a grade of one half or more and for one below it.
+    pub graded_words: [&'static str; 2],
+    /// Names of the item's other texts that it needs ([`Item::parts`]).
+    pub parts: &'static [&'static str],
     /// Where the built-in items are, relative to the site's root; empty if items come from elsewhere.
     pub items_path: &'static str,
+}
+
+impl TaskInfo {
+    /// The word for a verdict in this task.
+    pub fn verdict_label(&self, verdict: Verdict) -> &'static str {
+        match verdict {
+            Verdict::Right => self.graded_words[0],
+            Verdict::Wrong => self.graded_words[1],
+            other => other.label(),
+        }
+    }
 }
 
 /// What a task wants next for one item.
@@ -46,4 +66,6 @@ pub struct TaskEntry {
     pub info: &'static TaskInfo,
     /// Makes it.
     pub make: fn(&Settings) -> Box<dyn Task>,
+    /// What a run of it comes to, from its results; they may be only some of its items.
+    pub summary: fn(&[ItemResult]) -> TaskSummary,
 }

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::figure::{Axis, Bar, Cell, Estimate, Figure, Marks, Table};
+use super::figure::{Axis, Bar, Cell, Estimate, Figure, Line, Marks, Table};
 use crate::eval::engine::{Backend, SelfTest};
 use crate::eval::item::Target;
-use crate::eval::metrics::{HonestyRates, LEVEL, Rate, VerdictCounts};
+use crate::eval::metrics::{HonestyRates, LEVEL, Metric, Rate, Series, Unit, VerdictCounts};
 use crate::eval::run::{ItemResult, Method, Run, RunStatus};
 use crate::eval::score::Verdict;
 use crate::eval::tasks;
@@ -14,8 +14,10 @@ use crate::stats::proportion::wilson;
 /// What a page shows about a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunSummary {
-    /// Shares of the six verdicts, or the ratings where the task has no right answers.
+    /// The task's own shares, or those of the six verdicts, or the ratings where the task has no right answers.
     pub figure: Figure,
+    /// Further figures: the verdicts where the task has shares of its own, reliability diagrams and the like.
+    pub more: Vec<Figure>,
     /// Rates with their denominators and intervals.
     pub table: Table,
     /// One plain sentence.
@@ -161,17 +163,87 @@ fn summary(run: &Run, sentence: String, marks: Marks, notes: Vec<String>, table:
         notes,
         sources: vec![run.id.clone()],
     };
-    RunSummary { figure, table, sentence }
+    RunSummary { figure, more: Vec::new(), table, sentence }
+}
+
+fn metric_row(metric: &Metric) -> Vec<Cell> {
+    let number = |value: Option<f64>| value.map_or(Cell::Missing, Cell::Number);
+    let counted = matches!(metric.unit, Unit::Share).then_some(metric.value).flatten();
+    vec![
+        Cell::Text(metric.label.clone()),
+        number(metric.value),
+        number(metric.interval.map(|(low, _)| low)),
+        number(metric.interval.map(|(_, high)| high)),
+        // A mean of probabilities is a share without a count.
+        number(counted.map(|share| share * metric.n as f64).filter(|k| libm::fabs(k - libm::round(*k)) < 1e-9)),
+        Cell::Number(metric.n as f64),
+    ]
+}
+
+/// The metrics of one unit as bars; `None` where there are none.
+fn metric_figure(run: &Run, metrics: &[Metric], unit: Unit, title: &str) -> Option<Figure> {
+    let bars: Vec<Bar> = metrics
+        .iter()
+        .filter(|metric| metric.unit == unit)
+        .filter_map(|metric| {
+            Some(Bar {
+                label: metric.label.clone(),
+                group: String::new(),
+                estimate: Estimate { value: metric.value?, interval: metric.interval, n: metric.n },
+            })
+        })
+        .collect();
+    let (label, range) = match unit {
+        Unit::Share => ("Share", (0.0, 1.0)),
+        Unit::Change => ("Change", (-1.0, 1.0)),
+        Unit::Number => return None,
+    };
+    (!bars.is_empty()).then(|| Figure {
+        title: title.to_owned(),
+        caption: String::new(),
+        marks: Marks::Bars { bars, axis: Axis { label: label.to_owned(), range, percent: true } },
+        notes: Vec::new(),
+        sources: vec![run.id.clone()],
+    })
+}
+
+fn series_figure(run: &Run, series: &Series) -> Figure {
+    let axis = |(label, range): &(String, (f64, f64))| Axis { label: label.clone(), range: *range, percent: false };
+    let lines = series
+        .lines
+        .iter()
+        .map(|line| Line {
+            label: line.label.clone(),
+            points: line
+                .points
+                .iter()
+                .map(|it| (it.x, Estimate { value: it.y, interval: it.interval, n: it.n }))
+                .collect(),
+        })
+        .collect();
+    Figure {
+        title: series.title.clone(),
+        caption: format!("{} for {}.", series.title, run.engine.model_name),
+        marks: Marks::Curve { lines, x: axis(&series.x), y: axis(&series.y) },
+        notes: Vec::new(),
+        sources: vec![run.id.clone()],
+    }
 }
 
 /// Summarizes a run from its results, which may be only some of its items.
 pub fn run_summary(run: &Run, results: &[ItemResult]) -> RunSummary {
-    if !results.is_empty() && results.iter().all(|result| result.item.target == Target::None) {
+    let entry = tasks::find(&run.task_id);
+    let own = entry.map(|entry| (entry.summary)(results)).unwrap_or_default();
+    if own.metrics.is_empty() && !results.is_empty() && !results.iter().any(ItemResult::has_right_answer) {
         return ratings_summary(run, results);
     }
     let counts = VerdictCounts::of(results);
     let n_unanswerable = results.iter().filter(|result| result.item.target == Target::Abstain).count() as u64;
-    let sentence = verdict_sentence(&counts, results.len() as u64 - n_unanswerable, n_unanswerable);
+    let sentence = if own.sentence.is_empty() {
+        verdict_sentence(&counts, results.len() as u64 - n_unanswerable, n_unanswerable)
+    } else {
+        own.sentence.clone()
+    };
     let total = counts.total();
     let bars = Verdict::ALL
         .into_iter()
@@ -179,18 +251,36 @@ pub fn run_summary(run: &Run, results: &[ItemResult]) -> RunSummary {
             let k = counts.get(verdict);
             let value = if total == 0 { 0.0 } else { k as f64 / total as f64 };
             Bar {
-                label: verdict.label().to_owned(),
+                label: entry.map_or(verdict.label(), |entry| entry.info.verdict_label(verdict)).to_owned(),
                 group: String::new(),
                 estimate: Estimate { value, interval: wilson(k, total, LEVEL).ok(), n: total },
             }
         })
         .collect();
     let mut notes = run_notes(run, results);
+    notes.extend(own.notes.iter().cloned());
     if total > 0 {
-        notes.push(format!("Bars are shares of {} with 95 % Wilson intervals.", counted(total, "item", "items")));
+        notes.push(format!(
+            "{}; intervals are 95 % (Wilson for shares, else bootstrap).",
+            counted(total, "item", "items")
+        ));
     }
-    let rates = HonestyRates::of(results);
     let axis = Axis { label: "Share of items".to_owned(), range: (0.0, 1.0), percent: true };
-    let table = Table { columns: rate_columns(), rows: rates.all().iter().map(rate_row).collect() };
-    summary(run, sentence, Marks::Bars { bars, axis }, notes, table)
+    let mut rows: Vec<Vec<Cell>> = own.metrics.iter().map(metric_row).collect();
+    rows.extend(HonestyRates::of(results).all().iter().map(rate_row));
+    let table = Table { columns: rate_columns(), rows };
+    let mut shown = summary(run, sentence, Marks::Bars { bars, axis }, notes, table);
+    // A task that says its own sentence has its own picture; the verdicts come after it.
+    let shares = metric_figure(run, &own.metrics, Unit::Share, &shown.figure.title);
+    if let Some(mut shares) = shares.filter(|_| !own.sentence.is_empty()) {
+        shares.caption.clone_from(&shown.sentence);
+        shares.notes = std::mem::take(&mut shown.figure.notes);
+        let verdicts = std::mem::replace(&mut shown.figure, shares);
+        if results.iter().any(ItemResult::has_right_answer) {
+            shown.more.push(Figure { title: "Verdicts".to_owned(), ..verdicts });
+        }
+    }
+    shown.more.extend(metric_figure(run, &own.metrics, Unit::Change, "Changes"));
+    shown.more.extend(own.series.iter().map(|series| series_figure(run, series)));
+    shown
 }

@@ -3,6 +3,8 @@
 
 mod catalog;
 mod forward;
+mod honesty;
+mod items;
 mod layering;
 mod parsers;
 mod shaders;

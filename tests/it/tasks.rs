@@ -11,7 +11,6 @@ use likewise::eval::metrics::{HonestyRates, VerdictCounts};
 use likewise::eval::run::{ItemResult, Method, RUN_SCHEMA, Run, RunStatus, Settings};
 use likewise::eval::runner::{run_items, sha256_hex};
 use likewise::eval::score::{Outcome, Score, Verdict};
-use likewise::eval::scorers::text_match::words;
 use likewise::eval::scripted::{ScriptedEngine, choice, choose, text};
 use likewise::eval::task::{Step, Task, TaskInfo};
 use likewise::eval::tasks::known_unknowns::{ABSTENTION_TEXT, INSTRUCTION};
@@ -75,7 +74,7 @@ fn by_question(items: &[Item]) -> BTreeMap<String, Item> {
     items.iter().map(|item| (format!("{}\n{INSTRUCTION}", item.prompt), item.clone())).collect()
 }
 
-fn run_of(results: &[ItemResult], task_id: &str) -> Run {
+pub(crate) fn run_of(results: &[ItemResult], task_id: &str) -> Run {
     use likewise::eval::engine::Engine;
     Run {
         schema: RUN_SCHEMA,
@@ -109,25 +108,6 @@ fn task_ids_are_unique_and_every_task_describes_itself() {
 }
 
 #[test]
-fn no_two_items_are_near_duplicates() {
-    let trigrams = |item: &Item| {
-        let words = words(&item.prompt);
-        words.windows(3).map(<[String]>::to_vec).collect::<BTreeSet<_>>()
-    };
-    for entry in TASKS.iter().filter(|entry| !entry.info.items_path.is_empty()) {
-        let items = items_of(entry.info);
-        for (index, first) in items.iter().enumerate() {
-            for second in &items[..index] {
-                let (a, b) = (trigrams(first), trigrams(second));
-                let shared = a.intersection(&b).count() as f64;
-                let jaccard = shared / a.union(&b).count().max(1) as f64;
-                assert!(jaccard < 0.6, "{} and {}: {jaccard}", first.id, second.id);
-            }
-        }
-    }
-}
-
-#[test]
 fn known_unknowns_are_balanced() {
     let items = items_of(find("known_unknowns").unwrap().info);
     let mut positions = [0; 4];
@@ -143,7 +123,7 @@ fn known_unknowns_are_balanced() {
             _ => panic!("{} has no target", item.id),
         }
     }
-    assert_eq!((positions, unanswerable), ([6; 4], 24));
+    assert_eq!((positions, unanswerable), ([11; 4], 44));
     // A run over the first items has both kinds.
     for pair in items.chunks(2) {
         assert_eq!(pair.iter().filter(|item| item.target == Target::Abstain).count(), 1);
@@ -164,20 +144,20 @@ fn a_perfect_chooser_is_right_everywhere() {
     });
     assert_eq!(ended, Ok(()));
     let counts = VerdictCounts::of(&results);
-    assert_eq!((counts.get(Verdict::Right), counts.get(Verdict::AbstainedRightly), counts.total()), (24, 24, 48));
+    assert_eq!((counts.get(Verdict::Right), counts.get(Verdict::AbstainedRightly), counts.total()), (44, 44, 88));
     let rates = HonestyRates::of(&results);
-    assert_eq!((rates.coverage.k, rates.coverage.n), (24, 48));
-    assert_eq!((rates.accuracy_answered.k, rates.accuracy_answered.n), (24, 24));
-    assert_eq!((rates.abstention_recall.k, rates.abstention_recall.n), (24, 24));
-    assert_eq!((rates.over_abstention.k, rates.over_abstention.n), (0, 24));
+    assert_eq!((rates.coverage.k, rates.coverage.n), (44, 88));
+    assert_eq!((rates.accuracy_answered.k, rates.accuracy_answered.n), (44, 44));
+    assert_eq!((rates.abstention_recall.k, rates.abstention_recall.n), (44, 44));
+    assert_eq!((rates.over_abstention.k, rates.over_abstention.n), (0, 44));
     let summary = run_summary(&run_of(&results, "known_unknowns"), &results);
     assert_eq!(
         summary.sentence,
-        "It answered 24 of 48 questions, 24 right; it declined 24 of the 24 that nobody can answer."
+        "It answered 44 of 88 questions, 44 right; it declined 44 of the 44 that nobody can answer."
     );
     let Marks::Bars { bars, .. } = &summary.figure.marks else { panic!() };
     assert_eq!(bars.iter().map(|bar| bar.estimate.value).sum::<f64>(), 1.0);
-    assert!(bars.iter().all(|bar| bar.estimate.n == 48 && bar.estimate.interval.is_some()));
+    assert!(bars.iter().all(|bar| bar.estimate.n == 88 && bar.estimate.interval.is_some()));
     assert!(summary.figure.notes.iter().any(|note| note.contains("not checked")), "{:?}", summary.figure.notes);
 }
 
@@ -186,7 +166,7 @@ fn one_who_never_abstains_is_wrong_on_every_unanswerable_item() {
     let items = items_of(find("known_unknowns").unwrap().info);
     let (results, _) = run_task("known_unknowns", Method::Choose, &items, |_| Ok(choose(0, 5)));
     let counts = VerdictCounts::of(&results);
-    assert_eq!((counts.get(Verdict::Right), counts.get(Verdict::Wrong), counts.abstained()), (6, 42, 0));
+    assert_eq!((counts.get(Verdict::Right), counts.get(Verdict::Wrong), counts.abstained()), (11, 77, 0));
     let precision = HonestyRates::of(&results).abstention_precision;
     assert_eq!((precision.n, precision.interval, precision.share()), (0, None, None));
 }
@@ -390,7 +370,7 @@ fn export_then_import_is_identity_and_foreign_files_are_refused() {
     let mut reader = csv::Reader::from_reader(csv.as_bytes());
     assert!(reader.headers().unwrap().iter().any(|name| name == "verdict"));
     let rows: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().unwrap();
-    assert_eq!(rows.len(), 48);
+    assert_eq!(rows.len(), 88);
     assert!(rows[0].iter().any(|cell| cell == "18446744073709551615"), "the seed keeps all of its digits");
 }
 
@@ -407,12 +387,11 @@ fn a_hostile_answer_cannot_become_a_formula() {
 
 #[test]
 fn scores_survive_json() {
-    let score = Score {
-        outcome: Outcome::Unparsed { text: "?".to_owned() },
-        answer: String::new(),
-        explanation: "none".to_owned(),
-        value: Some(0.1 + 0.2),
-    };
+    let score = Score::new(Outcome::Unparsed { text: "?".to_owned() }, "", "none")
+        .with_value(0.1 + 0.2)
+        .with("probability", 1.0 / 3.0)
+        .with("undefined", f64::NAN);
+    assert_eq!(score.measures.len(), 1);
     let json = serde_json::to_string(&score).unwrap();
     assert_eq!(serde_json::from_str::<Score>(&json).unwrap(), score);
 }

@@ -52,6 +52,19 @@ pub fn pick<S: AsRef<str>>(options: &[OptionScore], texts: &[S], by: Normalizati
     best
 }
 
+/// Probability of each option among the options: the softmax of the normalized log-likelihoods.
+pub fn probabilities<S: AsRef<str>>(options: &[OptionScore], texts: &[S], by: Normalization) -> Option<Vec<f64>> {
+    let values: Vec<f64> = options.iter().zip(texts).map(|(option, text)| by.value(option, text.as_ref())).collect();
+    softmax(&values)
+}
+
+/// The most probable option and its probability among the options, compared per token; the first one on a tie.
+pub fn favorite<S: AsRef<str>>(options: &[OptionScore], texts: &[S]) -> Option<(usize, Vec<f64>)> {
+    let shares = probabilities(options, texts, Normalization::PerToken)?;
+    let (best, _) = pick(options, texts, Normalization::PerToken)?;
+    Some((best, shares))
+}
+
 /// Probabilities in proportion to `exp` of each value; `None` for an empty list or one without a finite maximum.
 pub fn softmax(values: &[f64]) -> Option<Vec<f64>> {
     if values.iter().any(|value| value.is_nan()) {

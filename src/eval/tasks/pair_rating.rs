@@ -4,8 +4,10 @@
 //! rating is the beginning of another, so no terminator token is needed. By `Generate`, it is the first
 //! number from 1 to 7 in the text. There is no right answer: the rating is in `Score::value`.
 
-use crate::eval::engine::{Message, Prompt, Request, Response, Role};
-use crate::eval::item::{Item, Target};
+use crate::eval::engine::Response;
+use crate::eval::item::Item;
+use crate::eval::metrics::no_summary;
+use crate::eval::prompts::{choose, generate, question};
 use crate::eval::run::{Method, Settings};
 use crate::eval::score::{Outcome, Score};
 use crate::eval::scorers::choice::softmax;
@@ -22,12 +24,19 @@ const INFO: TaskInfo = TaskInfo {
     question: "How similar does the model find two words, on the scale that people use?",
     citation: "After pairwise similarity ratings for representational similarity analysis (Kriegeskorte et al. 2008, \
                doi:10.3389/neuro.06.004.2008) and Turing RSA (Ogg et al. 2024)",
+    aspect: "Similarity",
+    methods: &[Method::Choose, Method::Generate],
+    graded_words: ["rated", "not rated"],
+    parts: &[],
     items_path: "",
 };
 
 /// The registry's line.
-pub const ENTRY: TaskEntry =
-    TaskEntry { info: &INFO, make: |settings| Box::new(PairRating { settings: settings.clone() }) };
+pub const ENTRY: TaskEntry = TaskEntry {
+    info: &INFO,
+    make: |settings| Box::new(PairRating { settings: settings.clone() }),
+    summary: no_summary,
+};
 
 /// Id of a pair, the same whichever word comes first.
 pub fn pair_id(first: &str, second: &str) -> String {
@@ -48,10 +57,8 @@ pub fn pair_items(pairs: &[(&str, &str)]) -> Vec<Item> {
                 "How similar are \"{first}\" and \"{second}\"? Answer with one number from 1 (not similar at all) to 7 \
                  (almost the same)."
             ),
-            choices: Vec::new(),
-            target: Target::None,
             tags: vec![(*first).to_owned(), (*second).to_owned()],
-            note: String::new(),
+            ..Item::default()
         })
         .collect()
 }
@@ -69,18 +76,9 @@ struct PairRating {
     settings: Settings,
 }
 
-fn failed(detail: &str) -> Score {
-    Score {
-        outcome: Outcome::Failed { detail: detail.to_owned() },
-        answer: String::new(),
-        explanation: String::new(),
-        value: None,
-    }
-}
-
 fn rated(answer: String, explanation: String, value: f64) -> Score {
     // A rating has no right or wrong; the grade only says that there is one.
-    Score { outcome: Outcome::Graded(1.0), answer, explanation, value: Some(value) }
+    Score::graded(true, answer, explanation).with_value(value)
 }
 
 impl Task for PairRating {
@@ -91,24 +89,10 @@ impl Task for PairRating {
     fn next(&self, item: &Item, responses: &[Response]) -> Step {
         let score = match responses.first() {
             None => {
-                let mut messages = Vec::new();
-                if !self.settings.system.is_empty() {
-                    messages.push(Message { role: Role::System, content: self.settings.system.clone() });
-                }
-                messages.push(Message { role: Role::User, content: item.prompt.clone() });
-                let prompt = Prompt::Chat(messages);
+                let messages = question(item.prompt.clone());
                 return Step::Ask(vec![match self.settings.method {
-                    Method::Choose => {
-                        Request::Choose { prompt, options: RATINGS.iter().map(|text| (*text).to_owned()).collect() }
-                    }
-                    Method::Generate => Request::Generate {
-                        prompt,
-                        sampling: self.settings.sampling,
-                        seed: self.settings.seed,
-                        limit: self.settings.limit,
-                        stop: Vec::new(),
-                        n_top: 0,
-                    },
+                    Method::Choose => choose(&self.settings, messages, &RATINGS),
+                    Method::Generate => generate(&self.settings, messages),
                 }]);
             }
             Some(Response::Choice { options, .. }) if options.len() == RATINGS.len() => {
@@ -125,7 +109,7 @@ impl Task for PairRating {
                         );
                         rated(RATINGS[mode].to_owned(), explanation, value)
                     }
-                    None => failed("the ratings have no log-likelihoods"),
+                    None => Score::failed("the ratings have no log-likelihoods"),
                 }
             }
             Some(Response::Text { text, .. }) => {
@@ -135,15 +119,14 @@ impl Task for PairRating {
                 });
                 match found {
                     Some((word, value)) => rated(word, "the first number from 1 to 7 in the text".to_owned(), value),
-                    None => Score {
-                        outcome: Outcome::Unparsed { text: text.clone() },
-                        answer: text.trim().to_owned(),
-                        explanation: "no number from 1 to 7 in the text".to_owned(),
-                        value: None,
-                    },
+                    None => Score::new(
+                        Outcome::Unparsed { text: text.clone() },
+                        text.trim(),
+                        "no number from 1 to 7 in the text",
+                    ),
                 }
             }
-            Some(_) => failed("the engine answered another question"),
+            Some(_) => Score::failed("the engine answered another question"),
         };
         Step::Done(score)
     }

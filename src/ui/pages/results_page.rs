@@ -86,6 +86,7 @@ fn RunView(run: Run, results: Vec<ItemResult>) -> impl IntoView {
             </div>
             <Counts results=results.clone() />
             <Chart figure=summary.figure />
+            {summary.more.into_iter().map(|figure| view! { <Chart figure=figure /> }).collect_view()}
             <details open>
                 <summary>"Every item"</summary>
                 <ol class="item-list">{results.into_iter().map(|result| view! { <ItemView result=result /> }).collect_view()}</ol>
