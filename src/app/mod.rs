@@ -2,6 +2,7 @@
 //! a person does. No Leptos, no DOM, no clock of its own.
 
 pub mod chat;
+pub mod judging;
 pub mod models;
 pub mod notices;
 pub mod runs;

@@ -30,10 +30,11 @@ use likewise::inference::language_model::LanguageModel;
 use likewise::inference::load::{ModelIdentity, load_cpu, load_gpu, probe_from_logits};
 use likewise::platform;
 use likewise::stats::rng::Pcg32;
+use likewise::study::design::SimulatedParticipant;
 use likewise::study::judgment::Input;
-use likewise::study::pair_rating::{SimulatedParticipant, simulate};
-use likewise::study::session::Session;
+use likewise::study::session::{Act, Session};
 use likewise::study::study::Study;
+use likewise::study::trial::Answer;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -394,15 +395,22 @@ fn simulate_study(arguments: &Arguments) -> Result<(), Failure> {
     let similarity = |a: &str, b: &str| {
         if groups.iter().any(|group| group.contains(&a) && group.contains(&b)) { 0.8 } else { 0.2 }
     };
-    let participant = SimulatedParticipant { similarity: &similarity, noise: *noise, attentive: true };
+    // All answers to a prompt are equally good.
+    let strength = |_: &str| 0.0;
+    let participant =
+        SimulatedParticipant { similarity: &similarity, strength: &strength, noise: *noise, attentive: true };
     for number in 0..*participants {
         let mut rng = Pcg32::new(arguments.seed.wrapping_add(number));
         let id = format!("simulated-{}-{number}", arguments.seed);
         let mut session = Session::begin_simulated(&study, arguments.seed.wrapping_add(number), id, 0.0)?;
         while let Some(trial) = session.current().cloned() {
-            let answer = simulate(&mut || rng.unit(), &participant, &trial, &study.scale);
+            let answer = match session.question_of(&trial.kind) {
+                Some(question) => Answer::Option { option: question.right },
+                None => study.design.simulate(&mut || rng.unit(), &participant, &trial),
+            };
             // A program has no response time and no moment: both are 0.
-            let judgment = session.answer(answer, 0.0, 0.0, Input::Keyboard)?;
+            let act = Act { rt_millis: 0.0, at: 0.0, input: Input::Keyboard, focus_losses: 0 };
+            let judgment = session.answer(answer, act)?;
             println!("{}", serde_json::to_string(&judgment)?);
         }
     }

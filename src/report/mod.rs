@@ -6,3 +6,4 @@ pub mod figure;
 pub mod run_summary;
 pub mod scale;
 pub mod similarity;
+pub mod study_summary;

@@ -10,6 +10,7 @@ use crate::stats::StatError;
 use crate::stats::bootstrap::{BootstrapInterval, RESAMPLES, percentile_interval};
 use crate::stats::rank::spearman;
 use crate::stats::rng::Pcg32;
+use crate::study::design::Design;
 use crate::study::judgment::{Judgment, similarity_matrix};
 use crate::study::study::Study;
 
@@ -230,6 +231,23 @@ pub fn similarity_story(
     })
 }
 
+/// Whether a program made these judgments up.
+///
+/// # Errors
+/// [`SimilarityError::Mixed`] if only some of them.
+pub fn are_simulated(judgments: &[Judgment]) -> Result<bool, SimilarityError> {
+    let n = judgments.iter().filter(|judgment| judgment.simulated).count();
+    if n > 0 && n < judgments.len() { Err(SimilarityError::Mixed) } else { Ok(n > 0) }
+}
+
+/// Ends of a study's similarity: of its rating scale, or 0 to 1 for shares of choices.
+pub fn scale_of(study: &Study) -> (f64, f64) {
+    match &study.design {
+        Design::PairRating { scale } => (f64::from(scale.min), f64::from(scale.max)),
+        _ => (0.0, 1.0),
+    }
+}
+
 /// People's judgments of a study beside a model's `pair_rating` run over the same words. Simulated judgments say so in
 /// the title of their matrix and in the notes.
 ///
@@ -249,10 +267,7 @@ pub fn study_story(
         .filter(|judgment| judgment.study_id == study.id)
         .map(|judgment| judgment.session_id.as_str())
         .collect();
-    let simulated = judgments.iter().any(|judgment| judgment.simulated);
-    if simulated && judgments.iter().any(|judgment| !judgment.simulated) {
-        return Err(SimilarityError::Mixed);
-    }
+    let simulated = are_simulated(judgments)?;
     let mut notes = run_notes(run, results);
     if simulated {
         notes.insert(0, "Simulated judgments: a program made them up; no person gave them.".to_owned());
@@ -266,11 +281,6 @@ pub fn study_story(
     similarity_story(
         &people,
         &model,
-        &Labels {
-            title: &study.title,
-            scale: (f64::from(study.scale.min), f64::from(study.scale.max)),
-            notes: &notes,
-            sources: &sources,
-        },
+        &Labels { title: &study.title, scale: scale_of(study), notes: &notes, sources: &sources },
     )
 }

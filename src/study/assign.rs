@@ -1,115 +1,100 @@
 //! Lays out the trials of a session: order, sides, repeats and catch trials, all from one seed.
 
-use super::pair_rating::{Trial, TrialKind};
 use super::study::{CatchTrial, Stimulus, Study};
+use super::trial::{Trial, TrialKind};
 use crate::stats::rng::Pcg32;
 
 /// Trials from an original to its repeat, at least.
 pub const MIN_REPEAT_GAP: usize = 10;
 
-/// What stands in one place before the final indices are known.
+/// What stands in one place before the final indices are known. Numbers index the study's stimuli.
 enum Slot {
-    /// Left, right; both index the study's stimuli.
-    Main(usize, usize),
-    /// Left, right of the original.
-    Repeat(usize, usize),
+    Main(Vec<usize>),
+    /// The places of the original.
+    Repeat(Vec<usize>),
     Catch(usize),
 }
 
 /// All trials of a session, in order. The same study and seed give the same trials.
 ///
-/// Every pair of different stimuli comes once, in random order. Each stimulus stands left as often as right, give or
-/// take one. Repeats come at least [`MIN_REPEAT_GAP`] trials after their original with the sides exchanged. Catch
-/// trials are spread over the session and are never its first trial. The study must be valid
-/// ([`Study::validate`]); catch trials that name unknown stimuli are left out.
+/// Comprehension questions and practice come first, as the study lists them. Main trials come in random order as
+/// their design lays them out. Repeats come at least [`MIN_REPEAT_GAP`] trials after their original with every
+/// stimulus in another place. Catch trials are spread over the main trials and are never the first of them. The study
+/// must be valid ([`Study::validate`]).
 pub fn trials(study: &Study, seed: u64) -> Vec<Trial> {
     let mut rng = Pcg32::new(seed);
-    let mut slots: Vec<Slot> = balanced_pairs(study.stimuli.len(), &mut rng)
-        .into_iter()
-        .map(|(left, right)| Slot::Main(left, right))
-        .collect();
+    let mut slots: Vec<Slot> = study.design.main_trials(&study.stimuli, &mut rng).into_iter().map(Slot::Main).collect();
     insert_repeats(&mut slots, study.n_repeats as usize, &mut rng);
     insert_catch_trials(&mut slots, study.catch_trials.len(), &mut rng);
-    let mut trials: Vec<Trial> = Vec::with_capacity(slots.len());
+    let mut trials: Vec<Trial> = Vec::with_capacity(study.n_trials());
+    let push = |trials: &mut Vec<Trial>, kind, stimuli| {
+        trials.push(Trial { index: trials.len() as u32, kind, stimuli });
+    };
+    for question in 0..study.comprehension.len() {
+        push(&mut trials, TrialKind::Comprehension { question: question as u32 }, Vec::new());
+    }
+    for stimuli in &study.practice {
+        push(&mut trials, TrialKind::Practice, stimuli.clone());
+    }
     for slot in slots {
-        let index = trials.len() as u32;
-        let trial = match slot {
-            Slot::Main(left, right) => pair(study, index, left, right, TrialKind::Main),
-            Slot::Repeat(left, right) => {
-                let original = (study.stimuli.get(left), study.stimuli.get(right));
-                trials
-                    .iter()
-                    .find(|trial| trial.kind == TrialKind::Main && (Some(&trial.left), Some(&trial.right)) == original)
-                    .map(|trial| trial.index)
-                    .and_then(|trial| pair(study, index, right, left, TrialKind::RepeatOf { trial }))
+        match slot {
+            Slot::Main(places) => push(&mut trials, TrialKind::Main, shown(study, &places)),
+            Slot::Repeat(mut places) => {
+                let original = shown(study, &places);
+                let found = trials.iter().find(|trial| trial.kind == TrialKind::Main && trial.stimuli == original);
+                if let Some(trial) = found.map(|trial| trial.index) {
+                    if !places.is_empty() {
+                        places.rotate_left(1);
+                    }
+                    push(&mut trials, TrialKind::RepeatOf { trial }, shown(study, &places));
+                }
             }
             Slot::Catch(which) => {
-                study.catch_trials.get(which).and_then(|catch| catch_trial(study, index, catch, &mut rng))
+                if let Some(catch) = study.catch_trials.get(which) {
+                    let kind =
+                        TrialKind::Catch { instruction: catch.instruction.clone(), expected: catch.expected.clone() };
+                    push(&mut trials, kind, catch_stimuli(study, catch, &mut rng));
+                }
             }
-        };
-        trials.extend(trial);
+        }
     }
     trials
 }
 
-fn pair(study: &Study, index: u32, left: usize, right: usize, kind: TrialKind) -> Option<Trial> {
-    Some(Trial { index, kind, left: study.stimuli.get(left)?.clone(), right: study.stimuli.get(right)?.clone() })
+fn shown(study: &Study, places: &[usize]) -> Vec<Stimulus> {
+    places.iter().filter_map(|&place| study.stimuli.get(place).cloned()).collect()
 }
 
-fn catch_trial(study: &Study, index: u32, catch: &CatchTrial, rng: &mut Pcg32) -> Option<Trial> {
-    match catch {
-        CatchTrial::Instructed { text, rating } => {
-            // Two different words keep the screen like that of every other trial.
-            let left = rng.below(study.stimuli.len());
-            let right = (left + 1 + rng.below(study.stimuli.len().saturating_sub(1))) % study.stimuli.len().max(1);
-            let kind = TrialKind::Catch { instruction: Some(text.clone()), lowest: *rating, highest: *rating };
-            pair(study, index, left, right, kind)
-        }
-        CatchTrial::Identical { stimulus, at_least } => {
-            let stimulus: &Stimulus = study.stimuli.iter().find(|candidate| candidate.id == *stimulus)?;
-            let kind = TrialKind::Catch { instruction: None, lowest: *at_least, highest: study.scale.max };
-            Some(Trial { index, kind, left: stimulus.clone(), right: stimulus.clone() })
-        }
-    }
-}
-
-/// Every pair once, as (left, right), shuffled. Stimuli sit on a circle in random order and each stands left of the
-/// next half of it, which gives everyone as many lefts as rights (an odd one out at even `n`).
-fn balanced_pairs(n: usize, rng: &mut Pcg32) -> Vec<(usize, usize)> {
-    let mut circle: Vec<usize> = (0..n).collect();
-    rng.shuffle(&mut circle);
-    let mut pairs = Vec::with_capacity(n * n.saturating_sub(1) / 2);
-    for (i, &a) in circle.iter().enumerate() {
-        for (j, &b) in circle.iter().enumerate().skip(i + 1) {
-            let distance = j - i;
-            let forward = match (2 * distance).cmp(&n) {
-                std::cmp::Ordering::Less => true,
-                std::cmp::Ordering::Greater => false,
-                std::cmp::Ordering::Equal => rng.below(2) == 0,
-            };
-            pairs.push(if forward { (a, b) } else { (b, a) });
-        }
-    }
-    rng.shuffle(&mut pairs);
-    pairs
+/// The catch trial's own stimuli in random order, or different ones drawn by chance, which keeps the screen like that
+/// of every other trial.
+fn catch_stimuli(study: &Study, catch: &CatchTrial, rng: &mut Pcg32) -> Vec<Stimulus> {
+    let mut places: Vec<usize> = if catch.stimuli.is_empty() {
+        let mut all: Vec<usize> = (0..study.stimuli.len()).collect();
+        rng.shuffle(&mut all);
+        all.truncate(study.design.n_shown());
+        all
+    } else {
+        catch.stimuli.iter().filter_map(|id| study.stimuli.iter().position(|it| it.id == *id)).collect()
+    };
+    rng.shuffle(&mut places);
+    shown(study, &places)
 }
 
 /// Later insertions can only widen a gap: they fall before both, between the two, or after both.
 fn insert_repeats(slots: &mut Vec<Slot>, n_repeats: usize, rng: &mut Pcg32) {
-    let mut originals: Vec<(usize, usize)> = slots
+    let mut originals: Vec<Vec<usize>> = slots
         .iter()
         .take(slots.len().saturating_sub(MIN_REPEAT_GAP))
-        .filter_map(|slot| if let Slot::Main(left, right) = slot { Some((*left, *right)) } else { None })
+        .filter_map(|slot| if let Slot::Main(places) = slot { Some(places.clone()) } else { None })
         .collect();
     rng.shuffle(&mut originals);
-    for (left, right) in originals.into_iter().take(n_repeats) {
-        let Some(at) = slots.iter().position(|slot| matches!(slot, Slot::Main(l, r) if (*l, *r) == (left, right)))
-        else {
+    for places in originals.into_iter().take(n_repeats) {
+        let Some(at) = slots.iter().position(|slot| matches!(slot, Slot::Main(it) if *it == places)) else {
             continue;
         };
         let earliest = at + MIN_REPEAT_GAP;
         let place = earliest + rng.below((slots.len() + 1).saturating_sub(earliest));
-        slots.insert(place.min(slots.len()), Slot::Repeat(left, right));
+        slots.insert(place.min(slots.len()), Slot::Repeat(places));
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::pair_rating::TrialKind;
 use super::study::Study;
+use super::trial::{Answer, TrialKind};
 
 /// Version of the judgment record's shape.
 pub const JUDGMENT_SCHEMA: u32 = 1;
@@ -16,7 +16,13 @@ pub const JUDGMENT_SCHEMA: u32 = 1;
 pub enum Input {
     /// A key.
     Keyboard,
-    /// Mouse, pen or finger.
+    /// A mouse or touchpad.
+    Mouse,
+    /// A finger.
+    Touch,
+    /// A pen.
+    Pen,
+    /// Something that points and did not say what it is.
     Pointer,
 }
 
@@ -35,9 +41,9 @@ pub enum Labeller {
 #[serde(tag = "outcome", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Outcome {
     /// An answer.
-    Rated {
-        /// A whole number of the study's scale.
-        rating: u8,
+    Answered {
+        /// What was answered.
+        answer: Answer,
     },
     /// An earlier answer of the same session is taken back; its record stays.
     Undone {
@@ -66,8 +72,8 @@ pub struct Judgment {
     pub trial_index: u32,
     /// What the trial was for.
     pub trial: TrialKind,
-    /// Ids of what was shown: left, right.
-    pub stimuli: [String; 2],
+    /// Ids of what was shown, from left to right.
+    pub stimuli: Vec<String>,
     /// The answer, or which answer is taken back.
     pub answer: Outcome,
     /// Milliseconds from first paint of the trial to the answer; of an undone record 0.
@@ -78,66 +84,99 @@ pub struct Judgment {
     pub at: f64,
     /// How it was answered.
     pub input: Input,
+    /// How often the page lost the focus or was hidden while the trial was shown.
+    pub focus_losses: u32,
     /// How often this trial had been answered and taken back before.
     pub undo_count: u32,
     /// Who answered.
     pub labeller: Labeller,
     /// Whether a program made it up.
     pub simulated: bool,
+    /// SHA-256 of the record before it ([`super::chain`]), lower-case hexadecimal.
+    pub previous: String,
 }
 
 impl Judgment {
-    /// The rating, unless the record takes one back.
-    pub fn rating(&self) -> Option<u8> {
-        match self.answer {
-            Outcome::Rated { rating } => Some(rating),
+    /// The answer, unless the record takes one back.
+    pub fn answer(&self) -> Option<&Answer> {
+        match &self.answer {
+            Outcome::Answered { answer } => Some(answer),
             Outcome::Undone { .. } => None,
         }
     }
+
+    /// The rating, if the answer is one to a trial with stimuli.
+    pub fn rating(&self) -> Option<u8> {
+        match self.answer() {
+            Some(Answer::Rating { rating }) => Some(*rating),
+            _ => None,
+        }
+    }
+
+    /// Whether it counts towards what the study is about.
+    pub fn is_main(&self) -> bool {
+        self.trial == TrialKind::Main
+    }
 }
 
-/// The judgments that count: ratings that no later record takes back, in their order. A record that is there twice
+/// The judgments that count: answers that no later record takes back, in their order. A record that is there twice
 /// (two imports) counts once.
 pub fn effective(judgments: &[Judgment]) -> Vec<&Judgment> {
     let undone: std::collections::BTreeSet<&str> = judgments
         .iter()
         .filter_map(|judgment| match &judgment.answer {
             Outcome::Undone { uuid } => Some(uuid.as_str()),
-            Outcome::Rated { .. } => None,
+            Outcome::Answered { .. } => None,
         })
         .collect();
     let mut seen = std::collections::BTreeSet::new();
     judgments
         .iter()
-        .filter(|judgment| judgment.rating().is_some() && !undone.contains(judgment.uuid.as_str()))
+        .filter(|judgment| judgment.answer().is_some() && !undone.contains(judgment.uuid.as_str()))
         .filter(|judgment| seen.insert(judgment.uuid.as_str()))
         .collect()
 }
 
-/// Mean rating of each pair over the main trials of one or more sessions: labels in the study's order, and the
-/// square symmetric matrix row by row (n × n, unit: the study's scale). `None` on the diagonal and for pairs without
-/// a rating. Repeats, catch trials and judgments of another study or version do not count.
+/// Main judgments of this study and version that count.
+pub fn main_judgments<'a>(study: &Study, judgments: &'a [Judgment]) -> Vec<&'a Judgment> {
+    let mut main = effective(judgments);
+    main.retain(|it| it.is_main() && it.study_id == study.id && it.study_version == study.version);
+    main
+}
+
+/// Similarity of each pair over the main trials of one or more sessions: labels in the study's order, and the square
+/// symmetric matrix row by row (n × n). `None` on the diagonal and for pairs that were never judged.
+///
+/// Of a rating study it is the mean rating, in the unit of its scale. Of an odd-one-out study it is the share of the
+/// triplets with both in which they stayed together, from 0 to 1 (how Hebart et al. 2020 measure similarity from
+/// choices); by chance it is one third. Repeats, catch trials, practice and judgments of another study or version do
+/// not count.
 pub fn similarity_matrix(study: &Study, judgments: &[Judgment]) -> (Vec<String>, Vec<Option<f64>>) {
     let n = study.stimuli.len();
     let place: BTreeMap<&str, usize> =
         study.stimuli.iter().enumerate().map(|(index, stimulus)| (stimulus.id.as_str(), index)).collect();
     let mut sums = vec![(0.0, 0_u32); n * n];
-    for judgment in effective(judgments) {
-        let [left, right] = &judgment.stimuli;
-        let (Some(rating), Some(&i), Some(&j)) =
-            (judgment.rating(), place.get(left.as_str()), place.get(right.as_str()))
-        else {
-            continue;
-        };
-        let same_study = judgment.study_id == study.id && judgment.study_version == study.version;
-        if judgment.trial != TrialKind::Main || !same_study || i == j {
-            continue;
-        }
-        for cell in [i * n + j, j * n + i] {
-            if let Some((sum, count)) = sums.get_mut(cell) {
-                *sum += f64::from(rating);
-                *count += 1;
+    let mut add = |a: &str, b: &str, value: f64| {
+        if let (Some(&i), Some(&j)) = (place.get(a), place.get(b))
+            && i != j
+        {
+            for cell in [i * n + j, j * n + i] {
+                if let Some((sum, count)) = sums.get_mut(cell) {
+                    *sum += value;
+                    *count += 1;
+                }
             }
+        }
+    };
+    for judgment in main_judgments(study, judgments) {
+        match (judgment.answer(), judgment.stimuli.as_slice()) {
+            (Some(Answer::Rating { rating }), [left, right]) => add(left, right, f64::from(*rating)),
+            (Some(Answer::OddOne { stimulus: odd }), [a, b, c]) => {
+                for (first, second) in [(a, b), (a, c), (b, c)] {
+                    add(first, second, if first == odd || second == odd { 0.0 } else { 1.0 });
+                }
+            }
+            _ => {}
         }
     }
     let labels = study.stimuli.iter().map(|stimulus| stimulus.text.clone()).collect();

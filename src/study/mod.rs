@@ -4,24 +4,31 @@
 //! [`session::Session::begin`] lays out its trials by seed ([`assign`]); the page draws
 //! [`session::Session::current`] and hands the answer to [`session::Session::answer`], which checks it and yields
 //! a [`judgment::Judgment`] to be stored before the next trial is shown. Nothing is ever rewritten: taking an answer
-//! back is a record too. [`session::Session::resume`] rebuilds the session from those records after a reload, and
-//! [`quality`] and [`judgment::similarity_matrix`] read them afterwards.
+//! back is a record too. [`chain`] ties the records of a session together. [`session::Session::resume`] rebuilds the
+//! session from them after a reload, and [`quality`] and [`judgment::similarity_matrix`] read them afterwards.
 
 pub mod assign;
+pub mod chain;
 pub mod design;
 pub mod judgment;
+pub mod label;
 pub mod pair_rating;
+pub mod preference;
 pub mod quality;
 pub mod session;
 #[expect(clippy::module_inception, reason = "the study is what this module is about")]
 pub mod study;
+pub mod trial;
+pub mod triplet;
 
 /// Why a study, a session or an answer cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StudyError {
     /// A study file that cannot be true.
-    #[error("the study is damaged: {detail}")]
+    #[error("the study cannot be used: {field}: {detail}")]
     Study {
+        /// Where in the file, such as `stimuli[3].id`; `file` for what is not even JSON of this shape.
+        field: String,
         /// What is wrong with it.
         detail: String,
     },
@@ -33,15 +40,11 @@ pub enum StudyError {
         /// Version that was agreed to.
         given: u32,
     },
-    /// A rating outside of the scale.
-    #[error("the rating {rating} is not between {min} and {max}")]
-    OffScale {
-        /// What was given.
-        rating: u8,
-        /// Lower end.
-        min: u8,
-        /// Upper end.
-        max: u8,
+    /// An answer that does not fit its trial.
+    #[error("the answer does not fit: {detail}")]
+    Answer {
+        /// Why not.
+        detail: String,
     },
     /// A response time that no clock gives.
     #[error("the response time is not a positive number of milliseconds")]
@@ -57,4 +60,10 @@ pub enum StudyError {
         /// Why not.
         detail: String,
     },
+}
+
+impl StudyError {
+    fn field(field: &str, detail: impl Into<String>) -> Self {
+        Self::Study { field: field.to_owned(), detail: detail.into() }
+    }
 }

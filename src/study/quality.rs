@@ -4,18 +4,26 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::design::Design;
 use super::judgment::{Judgment, effective};
-use super::pair_rating::TrialKind;
+use super::study::Study;
+use super::trial::{Answer, TrialKind};
 
-/// Answers faster than this cannot have read two words (milliseconds).
-pub const TOO_FAST_MILLIS: f64 = 300.0;
-/// Share of main answers that may be faster than [`TOO_FAST_MILLIS`].
+/// Share of main answers that may be faster than the design's limit ([`Design::too_fast_millis`]).
 pub const TOO_FAST_SHARE: f64 = 0.1;
-/// Length of a run of the same rating that looks like straight-lining.
+/// Length of a run of the same button that looks like straight-lining.
 pub const STRAIGHT_LINE: u32 = 15;
 /// Mean distance between first and second rating that looks like guessing, as a share of the scale's width.
 /// Two independent uniform ratings of 1 to 7 are 0.38 apart on average.
 pub const REPEAT_DISTANCE: f64 = 0.3;
+/// Share of repeats answered differently that looks like guessing; by chance it is 2/3 for one of three.
+pub const REPEAT_CHANGED: f64 = 0.5;
+/// Fewest repeats that can tell anything.
+pub const LEAST_REPEATS: u32 = 3;
+/// Share of main trials during which the page may lose the focus.
+pub const FOCUS_SHARE: f64 = 0.1;
+/// Wrong answers to comprehension questions that look like guessing.
+pub const MISUNDERSTOOD: u32 = 3;
 
 /// Names of flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -25,10 +33,28 @@ pub enum FlagName {
     CatchFailed,
     /// Too many answers came too fast.
     TooFast,
-    /// Many equal ratings in a row.
+    /// The same button many times in a row.
     StraightLining,
-    /// Second ratings are far from the first.
+    /// Second answers are far from the first.
     Unreliable,
+    /// The page was left during too many trials.
+    FocusLost,
+    /// The instructions were misunderstood several times.
+    Misunderstood,
+}
+
+impl FlagName {
+    /// What it says, for people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::CatchFailed => "failed catch trials",
+            Self::TooFast => "share of answers too fast to be meant",
+            Self::StraightLining => "same button in a row",
+            Self::Unreliable => "second answers far from the first",
+            Self::FocusLost => "share of trials with the page left",
+            Self::Misunderstood => "wrong answers about the instructions",
+        }
+    }
 }
 
 /// A sign of careless answering.
@@ -51,82 +77,116 @@ pub struct Quality {
     pub n_catch_passed: u32,
     /// Catch trials answered.
     pub n_catch: u32,
-    /// First and second rating of each repeated pair.
-    pub repeats: Vec<(u8, u8)>,
-    /// Mean absolute distance between them as a share of the scale's width; `None` without repeats.
+    /// Repeats answered.
+    pub n_repeats: u32,
+    /// Repeats with the same answer as the first time.
+    pub n_repeats_same: u32,
+    /// Mean absolute distance between first and second rating as a share of the scale's width; of other designs the
+    /// share of repeats answered differently; `None` without repeats.
     pub repeat_distance: Option<f64>,
-    /// Main answers faster than [`TOO_FAST_MILLIS`].
+    /// Main answers faster than the design's limit.
     pub n_too_fast: u32,
     /// Main answers.
     pub n_main: u32,
-    /// Longest run of equal ratings over main trials.
+    /// Longest run of the same button over main trials.
     pub longest_run: u32,
     /// Median response time of main trials in milliseconds.
     pub median_rt_millis: Option<f64>,
+    /// Main trials during which the page lost the focus or was hidden.
+    pub n_focus_lost: u32,
+    /// Wrong answers about the instructions.
+    pub n_misunderstood: u32,
     /// Limits that were passed.
     pub flags: Vec<Flag>,
 }
 
-/// Looks at the judgments of one session. `scale_width` is highest minus lowest rating.
-pub fn of_session(judgments: &[Judgment], scale_width: u8) -> Quality {
-    let judgments = effective(judgments);
-    let by_trial: BTreeMap<u32, u8> =
-        judgments.iter().filter_map(|judgment| Some((judgment.trial_index, judgment.rating()?))).collect();
-    let (mut n_catch, mut n_catch_passed, mut n_too_fast, mut longest_run, mut run) = (0, 0, 0, 0, 0);
-    let mut last = None;
-    let (mut repeats, mut times) = (Vec::new(), Vec::new());
+/// Looks at all records of one session.
+pub fn of_session(study: &Study, records: &[Judgment]) -> Quality {
+    let judgments = effective(records);
+    let by_trial: BTreeMap<u32, &Judgment> =
+        judgments.iter().map(|judgment| (judgment.trial_index, *judgment)).collect();
+    let mut quality = Quality {
+        n_catch_passed: 0,
+        n_catch: 0,
+        n_repeats: 0,
+        n_repeats_same: 0,
+        repeat_distance: None,
+        n_too_fast: 0,
+        n_main: 0,
+        longest_run: 0,
+        median_rt_millis: None,
+        n_focus_lost: 0,
+        n_misunderstood: 0,
+        flags: Vec::new(),
+    };
+    let (mut run, mut last, mut times, mut distance) = (0, None, Vec::new(), 0.0);
     for judgment in &judgments {
-        let Some(rating) = judgment.rating() else { continue };
+        let Some(answer) = judgment.answer() else { continue };
         match &judgment.trial {
+            TrialKind::Comprehension { question } => {
+                let right = study.comprehension.get(*question as usize).map(|question| question.right);
+                quality.n_misunderstood += u32::from(*answer != Answer::Option { option: right.unwrap_or(u8::MAX) });
+            }
+            TrialKind::Practice => {}
             TrialKind::Main => {
                 times.push(judgment.rt_millis);
-                n_too_fast += u32::from(judgment.rt_millis < TOO_FAST_MILLIS);
-                run = if last == Some(rating) { run + 1 } else { 1 };
-                last = Some(rating);
-                longest_run = longest_run.max(run);
+                quality.n_main += 1;
+                quality.n_too_fast += u32::from(judgment.rt_millis < study.design.too_fast_millis());
+                quality.n_focus_lost += u32::from(judgment.focus_losses > 0);
+                let button = Some(answer.button(&judgment.stimuli));
+                run = if last == button { run + 1 } else { 1 };
+                last = button;
+                quality.longest_run = quality.longest_run.max(run);
             }
-            TrialKind::RepeatOf { trial } => repeats.extend(by_trial.get(trial).map(|first| (*first, rating))),
-            TrialKind::Catch { lowest, highest, .. } => {
-                n_catch += 1;
-                n_catch_passed += u32::from((*lowest..=*highest).contains(&rating));
+            TrialKind::RepeatOf { trial } => {
+                let Some(first) = by_trial.get(trial) else { continue };
+                let Some(before) = first.answer() else { continue };
+                let same = before.said(&first.stimuli) == answer.said(&judgment.stimuli);
+                quality.n_repeats += 1;
+                quality.n_repeats_same += u32::from(same);
+                distance += match (before, answer, &study.design) {
+                    (Answer::Rating { rating: a }, Answer::Rating { rating: b }, Design::PairRating { scale }) => {
+                        f64::from(a.abs_diff(*b)) / f64::from((scale.max - scale.min).max(1))
+                    }
+                    _ => f64::from(u8::from(!same)),
+                };
+            }
+            TrialKind::Catch { expected, .. } => {
+                quality.n_catch += 1;
+                quality.n_catch_passed += u32::from(expected.passes(answer, &judgment.stimuli));
             }
         }
     }
-    let distance: f64 = repeats.iter().map(|(first, second)| f64::from(first.abs_diff(*second))).sum();
-    let repeat_distance =
-        (!repeats.is_empty() && scale_width > 0).then(|| distance / repeats.len() as f64 / f64::from(scale_width));
-    let n_main = times.len() as u32;
-    let mut quality = Quality {
-        n_catch_passed,
-        n_catch,
-        repeats,
-        repeat_distance,
-        n_too_fast,
-        n_main,
-        longest_run,
-        median_rt_millis: median(&mut times),
-        flags: Vec::new(),
-    };
-    quality.flags = flags(&quality);
+    quality.repeat_distance = (quality.n_repeats > 0).then(|| distance / f64::from(quality.n_repeats));
+    quality.median_rt_millis = median(&mut times);
+    quality.flags = flags(study, &quality);
     quality
 }
 
-fn flags(quality: &Quality) -> Vec<Flag> {
+fn flags(study: &Study, quality: &Quality) -> Vec<Flag> {
     let mut flags = Vec::new();
     let mut flag = |name, score: f64, threshold: f64, past: bool| {
         if past {
             flags.push(Flag { name, score, threshold });
         }
     };
+    let share = |n: u32| f64::from(n) / f64::from(quality.n_main.max(1));
     let failed = f64::from(quality.n_catch - quality.n_catch_passed);
     flag(FlagName::CatchFailed, failed, 0.0, failed > 0.0);
-    let fast = f64::from(quality.n_too_fast) / f64::from(quality.n_main.max(1));
+    let fast = share(quality.n_too_fast);
     flag(FlagName::TooFast, fast, TOO_FAST_SHARE, fast > TOO_FAST_SHARE);
     let (run, limit) = (f64::from(quality.longest_run), f64::from(STRAIGHT_LINE));
-    flag(FlagName::StraightLining, run, limit, run >= limit);
+    // The same label many times in a row may simply be right.
+    let choice_of_sides = !matches!(study.design, Design::Label { .. });
+    flag(FlagName::StraightLining, run, limit, choice_of_sides && run >= limit);
     if let Some(distance) = quality.repeat_distance {
-        flag(FlagName::Unreliable, distance, REPEAT_DISTANCE, distance > REPEAT_DISTANCE);
+        let limit = if matches!(study.design, Design::PairRating { .. }) { REPEAT_DISTANCE } else { REPEAT_CHANGED };
+        flag(FlagName::Unreliable, distance, limit, quality.n_repeats >= LEAST_REPEATS && distance > limit);
     }
+    let left = share(quality.n_focus_lost);
+    flag(FlagName::FocusLost, left, FOCUS_SHARE, left > FOCUS_SHARE);
+    let (wrong, limit) = (f64::from(quality.n_misunderstood), f64::from(MISUNDERSTOOD));
+    flag(FlagName::Misunderstood, wrong, limit, quality.n_misunderstood >= MISUNDERSTOOD);
     flags
 }
 

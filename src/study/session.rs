@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::StudyError;
-use super::assign;
 use super::judgment::{Input, JUDGMENT_SCHEMA, Judgment, Labeller, Outcome};
-use super::pair_rating::{self, Answer, Trial};
-use super::study::Study;
+use super::study::{Question, Study};
+use super::trial::{Answer, Trial, TrialKind};
+use super::{assign, chain};
 
 /// Version of the session record's shape.
 pub const SESSION_SCHEMA: u32 = 1;
@@ -51,16 +51,34 @@ pub struct SessionRecord {
     pub simulated: bool,
 }
 
+/// How an answer was given.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Act {
+    /// Milliseconds from the first paint of the trial.
+    pub rt_millis: f64,
+    /// When (UTC milliseconds since 1970).
+    pub at: f64,
+    /// With what.
+    pub input: Input,
+    /// How often the page lost the focus or was hidden meanwhile.
+    pub focus_losses: u32,
+}
+
 /// A session: its trials and how far it is.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Session {
     study: Study,
     record: SessionRecord,
     trials: Vec<Trial>,
-    /// Ratings that count, oldest first: exactly one for each trial before the current one.
+    /// Answers that count, oldest first: exactly one for each trial before the current one.
     answered: Vec<Judgment>,
-    n_records: u32,
+    /// Every record, in the order written.
+    records: Vec<Judgment>,
     undo_counts: BTreeMap<u32, u32>,
+    /// Wrong answers to comprehension questions, which stay where they are.
+    n_misunderstood: u32,
+    /// What the next record points to.
+    head: String,
 }
 
 impl Session {
@@ -110,11 +128,13 @@ impl Session {
         };
         Ok(Self {
             study: study.clone(),
+            head: chain::root(&record),
             record,
             trials,
             answered: Vec::new(),
-            n_records: 0,
+            records: Vec::new(),
             undo_counts: BTreeMap::new(),
+            n_misunderstood: 0,
         })
     }
 
@@ -135,6 +155,7 @@ impl Session {
         }
         let (id, labeller) = (record.id.clone(), record.labeller);
         let mut session = Self::new(study, record.seed, id, record.consent, record.started_at, labeller)?;
+        session.head = chain::root(&record);
         session.record = record;
         let mut seen: BTreeMap<&str, &Judgment> = BTreeMap::new();
         for judgment in judgments {
@@ -155,33 +176,97 @@ impl Session {
         if judgment.labeller != self.record.labeller || judgment.simulated != self.record.simulated {
             return Err("it is of another labeller");
         }
-        if judgment.seq != self.n_records {
+        if judgment.seq as usize != self.records.len() {
             return Err("a record before it is missing");
         }
+        if judgment.previous != self.head {
+            return Err("the record before it was changed");
+        }
         match &judgment.answer {
-            Outcome::Rated { rating } => {
+            Outcome::Answered { answer } => {
                 let trial = self.current().ok_or("the session was finished before")?;
-                let shown = [&trial.left.id, &trial.right.id];
                 if judgment.trial_index != trial.index
                     || judgment.trial != trial.kind
-                    || shown != judgment.stimuli.each_ref()
+                    || judgment.stimuli != trial.ids()
                 {
                     return Err("it answers another trial");
                 }
-                pair_rating::validate(Answer { rating: *rating }, &self.study.scale)
-                    .or(Err("its rating is off the scale"))?;
-                self.answered.push(judgment.clone());
+                self.check(answer, trial).or(Err("its answer does not fit the trial"))?;
             }
             Outcome::Undone { uuid } => {
-                let last = self.answered.pop().ok_or("there is nothing to take back")?;
-                if last.uuid != *uuid {
+                let last = self.answered.last().ok_or("there is nothing to take back")?;
+                if last.uuid != *uuid || !self.can_undo() {
                     return Err("it takes back an answer that is not the last one");
                 }
-                *self.undo_counts.entry(last.trial_index).or_default() += 1;
             }
         }
-        self.n_records += 1;
+        self.apply(judgment.clone());
         Ok(())
+    }
+
+    /// Takes in a record that was checked.
+    fn apply(&mut self, record: Judgment) {
+        self.head = chain::link(&record);
+        match &record.answer {
+            Outcome::Answered { answer } if self.is_misunderstood(&record.trial, answer) => self.n_misunderstood += 1,
+            Outcome::Answered { .. } => self.answered.push(record.clone()),
+            Outcome::Undone { .. } => {
+                if let Some(last) = self.answered.pop() {
+                    *self.undo_counts.entry(last.trial_index).or_default() += 1;
+                }
+            }
+        }
+        self.records.push(record);
+    }
+
+    fn is_misunderstood(&self, kind: &TrialKind, answer: &Answer) -> bool {
+        match (self.question_of(kind), answer) {
+            (Some(question), Answer::Option { option }) => question.right != *option,
+            _ => false,
+        }
+    }
+
+    fn check(&self, answer: &Answer, trial: &Trial) -> Result<(), StudyError> {
+        match self.question_of(&trial.kind) {
+            None => self.study.design.validate_answer(answer, trial),
+            Some(question) => match answer {
+                Answer::Option { option } if usize::from(*option) < question.options.len() => Ok(()),
+                _ => Err(StudyError::Answer { detail: "it is no option of the question".to_owned() }),
+            },
+        }
+    }
+
+    /// The comprehension question of a trial.
+    pub fn question_of(&self, kind: &TrialKind) -> Option<&Question> {
+        match kind {
+            TrialKind::Comprehension { question } => self.study.comprehension.get(*question as usize),
+            _ => None,
+        }
+    }
+
+    /// Wrong answers to comprehension questions so far.
+    pub fn n_misunderstood(&self) -> u32 {
+        self.n_misunderstood
+    }
+
+    /// Whether the last record is a wrong answer to the question that is shown now.
+    pub fn was_misunderstood(&self) -> bool {
+        self.records
+            .last()
+            .is_some_and(|last| last.answer().is_some_and(|answer| self.is_misunderstood(&last.trial, answer)))
+    }
+
+    /// Whether the trial shown now comes after a full block, which is the time for a break.
+    pub fn is_after_block(&self) -> bool {
+        let before = self.study.n_before();
+        let done = self.answered.len().saturating_sub(before);
+        let every = self.study.break_every as usize;
+        every > 0 && done > 0 && done.is_multiple_of(every) && !self.is_finished()
+    }
+
+    /// The code that a finished session gives, to be handed to whoever asked for it.
+    pub fn completion_code(&self) -> Option<String> {
+        self.is_finished().then(|| chain::completion_code(&self.head))
     }
 
     /// The record to store when the session begins.
@@ -214,9 +299,9 @@ impl Session {
         self.answered.len() == self.trials.len()
     }
 
-    /// Whether there is an answer to take back.
+    /// Whether there is an answer to take back. Comprehension questions are answered for good.
     pub fn can_undo(&self) -> bool {
-        !self.answered.is_empty()
+        self.answered.last().is_some_and(|last| !matches!(last.trial, TrialKind::Comprehension { .. }))
     }
 
     /// The judgments that count so far, one a trial.
@@ -224,55 +309,63 @@ impl Session {
         &self.answered
     }
 
-    /// Answers the current trial and moves on. Store the judgment before the next trial is shown; if storing fails,
-    /// go on with a clone of the session from before.
-    /// `rt_millis` counts from the first paint of the trial; `now` is in UTC milliseconds since 1970.
+    /// Every record so far in the order written, those that were taken back included.
+    pub fn records(&self) -> &[Judgment] {
+        &self.records
+    }
+
+    /// Answers the current trial and moves on, unless a comprehension question was answered wrongly. Store the
+    /// judgment before the next trial is shown; if storing fails, go on with a clone of the session from before.
     ///
     /// # Errors
-    /// [`StudyError::Finished`], [`StudyError::OffScale`] or [`StudyError::ResponseTime`]; the session stays where
+    /// [`StudyError::Finished`], [`StudyError::Answer`] or [`StudyError::ResponseTime`]; the session stays where
     /// it is.
-    pub fn answer(&mut self, answer: Answer, rt_millis: f64, now: f64, input: Input) -> Result<Judgment, StudyError> {
+    pub fn answer(&mut self, answer: Answer, act: Act) -> Result<Judgment, StudyError> {
         let trial = self.current().ok_or(StudyError::Finished)?;
-        pair_rating::validate(answer, &self.study.scale)?;
-        if !rt_millis.is_finite() || rt_millis < 0.0 {
+        self.check(&answer, trial)?;
+        if !act.rt_millis.is_finite() || act.rt_millis < 0.0 || !act.at.is_finite() {
             return Err(StudyError::ResponseTime);
         }
-        let judgment = self.new_record(trial, Outcome::Rated { rating: answer.rating }, rt_millis, now, input);
-        self.answered.push(judgment.clone());
-        self.n_records += 1;
+        let judgment = self.new_record(trial, Outcome::Answered { answer }, act);
+        self.apply(judgment.clone());
         Ok(judgment)
     }
 
     /// Takes back the last answer and returns to its trial. The record that says so is to be stored like a judgment;
-    /// `None` if there is nothing to take back.
-    pub fn undo(&mut self, now: f64, input: Input) -> Option<Judgment> {
-        let last = self.answered.pop()?;
+    /// `None` if there is nothing to take back. `at` is in UTC milliseconds since 1970.
+    pub fn undo(&mut self, at: f64, input: Input) -> Option<Judgment> {
+        if !self.can_undo() {
+            return None;
+        }
+        let last = self.answered.last()?;
         let trial = self.trials.get(last.trial_index as usize)?;
-        let record = self.new_record(trial, Outcome::Undone { uuid: last.uuid }, 0.0, now, input);
-        self.n_records += 1;
-        *self.undo_counts.entry(last.trial_index).or_default() += 1;
+        let act = Act { rt_millis: 0.0, at, input, focus_losses: 0 };
+        let record = self.new_record(trial, Outcome::Undone { uuid: last.uuid.clone() }, act);
+        self.apply(record.clone());
         Some(record)
     }
 
-    fn new_record(&self, trial: &Trial, answer: Outcome, rt_millis: f64, now: f64, input: Input) -> Judgment {
+    fn new_record(&self, trial: &Trial, answer: Outcome, act: Act) -> Judgment {
         Judgment {
             schema: JUDGMENT_SCHEMA,
-            uuid: format!("{}-{:05}", self.record.id, self.n_records),
-            seq: self.n_records,
+            uuid: format!("{}-{:05}", self.record.id, self.records.len()),
+            seq: self.records.len() as u32,
             session_id: self.record.id.clone(),
             study_id: self.study.id.clone(),
             study_version: self.study.version,
             trial_index: trial.index,
             trial: trial.kind.clone(),
-            stimuli: [trial.left.id.clone(), trial.right.id.clone()],
+            stimuli: trial.ids(),
             answer,
-            rt_millis,
-            shown_at: now - rt_millis,
-            at: now,
-            input,
+            rt_millis: act.rt_millis,
+            shown_at: act.at - act.rt_millis,
+            at: act.at,
+            input: act.input,
+            focus_losses: act.focus_losses,
             undo_count: self.undo_counts.get(&trial.index).copied().unwrap_or(0),
             labeller: self.record.labeller,
             simulated: self.record.simulated,
+            previous: self.head.clone(),
         }
     }
 }

@@ -6,12 +6,25 @@ use serde::{Deserialize, Serialize};
 
 use super::StudyError;
 use super::assign::MIN_REPEAT_GAP;
-use super::design::Design;
+use super::design::{Design, MAX_TRIALS};
+use super::trial::Expected;
 
 /// Version of the study file's shape.
 pub const STUDY_SCHEMA: u32 = 1;
-/// Most stimuli of a study; 64 make 2016 pairs, more than anybody rates.
-pub const MAX_STIMULI: usize = 64;
+/// Largest study file that is read, in bytes.
+pub const MAX_BYTES: usize = 512 << 10;
+/// Most stimuli of a study.
+pub const MAX_STIMULI: usize = 512;
+
+/// What is right for a stimulus that is labelled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gold {
+    /// This label.
+    Label(String),
+    /// Nobody can tell: the right act is to say so.
+    Abstain,
+}
 
 /// One thing that is judged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,8 +32,20 @@ pub const MAX_STIMULI: usize = 64;
 pub struct Stimulus {
     /// Stable id.
     pub id: String,
-    /// What is shown; always drawn as plain text.
+    /// What is shown, always drawn as plain text; for a picture its description for those who cannot see it.
     pub text: String,
+    /// Path of a picture of this site.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// What it belongs to; for an answer the id of its prompt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Where it comes from, such as a model; never shown before the last trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// What is right, if known; never shown before the last trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gold: Option<Gold>,
 }
 
 /// What the participant agrees to.
@@ -33,13 +58,13 @@ pub struct Consent {
     pub text: String,
 }
 
-/// A rating scale of whole numbers.
+/// A scale of whole numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scale {
-    /// Lowest rating.
+    /// Lowest number.
     pub min: u8,
-    /// Highest rating.
+    /// Highest number.
     pub max: u8,
     /// What the lowest means.
     pub low_label: String,
@@ -47,27 +72,49 @@ pub struct Scale {
     pub high_label: String,
 }
 
-/// A question with a known answer, to see who is not reading.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum CatchTrial {
-    /// The question is replaced by an instruction.
-    Instructed {
-        /// The instruction, such as "choose 7 now".
-        text: String,
-        /// The rating that follows it.
-        rating: u8,
-    },
-    /// One stimulus beside itself.
-    Identical {
-        /// The stimulus.
-        stimulus: String,
-        /// The lowest rating that passes.
-        at_least: u8,
-    },
+impl Scale {
+    /// Whether a number is on the scale.
+    pub fn contains(&self, number: u8) -> bool {
+        (self.min..=self.max).contains(&number)
+    }
+
+    pub(super) fn validate(&self, field: &str) -> Result<(), StudyError> {
+        // Every number has a key of its own.
+        if self.min >= self.max || self.max > 9 {
+            let detail = format!("it goes from {} to {}; it must rise, up to 9 at most", self.min, self.max);
+            return Err(StudyError::field(field, detail));
+        }
+        Ok(())
+    }
 }
 
-/// A study, as stored in `public/studies`.
+/// A question about the instructions, with one right answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// The question.
+    pub text: String,
+    /// What can be answered.
+    pub options: Vec<String>,
+    /// Which is right, from 0.
+    pub right: u8,
+}
+
+/// A question with a known answer, to see who is not reading.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CatchTrial {
+    /// Shown in place of the question, such as "choose 7 now"; `None` looks like any other trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instruction: Option<String>,
+    /// Ids of what is shown; empty for stimuli drawn by chance, which needs an instruction.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stimuli: Vec<String>,
+    /// What passes.
+    pub expected: Expected,
+}
+
+/// A study, as stored in `public/studies`. `public/studies/study.schema.json` says the same for other programs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Study {
@@ -83,93 +130,214 @@ pub struct Study {
     pub instructions: String,
     /// What is agreed to before anything is recorded.
     pub consent: Consent,
+    /// What is asked on every trial, if not the design's own question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<String>,
     /// What is asked.
     pub design: Design,
     /// What is judged.
     pub stimuli: Vec<Stimulus>,
-    /// How it is answered.
-    pub scale: Scale,
+    /// Questions about the instructions, before the first trial.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub comprehension: Vec<Question>,
+    /// Stimuli of each practice trial, from left to right; they are not among those that are judged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub practice: Vec<Vec<Stimulus>>,
+    /// Main trials between two breaks; 0 for none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub break_every: u32,
     /// Trials that are shown a second time, unannounced.
     pub n_repeats: u32,
     /// Questions with a known answer.
     pub catch_trials: Vec<CatchTrial>,
+    /// What the study was about, shown after the last trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub debrief: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 impl Study {
     /// Reads and checks a study file.
     ///
     /// # Errors
-    /// [`StudyError::Study`] says what is wrong with it.
+    /// [`StudyError::Study`] names the field and says what is wrong with it.
     pub fn from_json(json: &str) -> Result<Self, StudyError> {
-        let study: Self =
-            serde_json::from_str(json).map_err(|error| StudyError::Study { detail: error.to_string() })?;
+        if json.len() > MAX_BYTES {
+            return Err(StudyError::field("file", format!("{} bytes, {MAX_BYTES} are read at most", json.len())));
+        }
+        let study: Self = serde_json::from_str(json).map_err(|error| StudyError::field("file", error.to_string()))?;
         study.validate()?;
         Ok(study)
     }
 
-    /// Pairs of different stimuli.
-    pub fn n_pairs(&self) -> usize {
-        self.stimuli.len() * self.stimuli.len().saturating_sub(1) / 2
+    /// What is asked on every trial.
+    pub fn question(&self) -> &str {
+        self.question.as_deref().unwrap_or_else(|| self.design.question())
     }
 
-    /// All trials of a session: pairs, repeats and catch trials.
+    /// A stimulus that is judged.
+    pub fn stimulus(&self, id: &str) -> Option<&Stimulus> {
+        self.stimuli.iter().find(|stimulus| stimulus.id == id)
+    }
+
+    /// Main trials of a session.
+    pub fn n_main(&self) -> usize {
+        self.design.n_main(&self.stimuli)
+    }
+
+    /// Trials before the main ones: comprehension and practice.
+    pub fn n_before(&self) -> usize {
+        self.comprehension.len() + self.practice.len()
+    }
+
+    /// All trials of a session.
     pub fn n_trials(&self) -> usize {
-        self.n_pairs() + self.n_repeats as usize + self.catch_trials.len()
+        self.n_before() + self.n_main() + self.n_repeats as usize + self.catch_trials.len()
     }
 
     /// Checks what the types cannot say.
     ///
     /// # Errors
-    /// [`StudyError::Study`] names the first thing that is wrong.
+    /// [`StudyError::Study`] names the first field that is wrong.
     pub fn validate(&self) -> Result<(), StudyError> {
-        let wrong = |detail: String| Err(StudyError::Study { detail });
+        let wrong = |field: &str, detail: String| Err(StudyError::field(field, detail));
         if self.schema != STUDY_SCHEMA {
-            return wrong(format!("schema {} is not {STUDY_SCHEMA}", self.schema));
+            return wrong("schema", format!("{} is not {STUDY_SCHEMA}", self.schema));
         }
-        if self.id.is_empty() || self.title.trim().is_empty() || self.instructions.trim().is_empty() {
-            return wrong("id, title or instructions are empty".into());
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        if self.id.is_empty() || self.id.len() > 64 || !self.id.chars().all(plain) {
+            return wrong("id", "it must be 1 to 64 letters, digits, _ or -".into());
         }
-        if self.consent.text.trim().is_empty() {
-            return wrong("the consent text is empty".into());
+        for (field, text) in
+            [("title", &self.title), ("instructions", &self.instructions), ("consent.text", &self.consent.text)]
+        {
+            if text.trim().is_empty() {
+                return wrong(field, "it is empty".into());
+            }
         }
-        if !(2..=MAX_STIMULI).contains(&self.stimuli.len()) {
-            return wrong(format!("{} stimuli, 2 to {MAX_STIMULI} are possible", self.stimuli.len()));
+        if self.stimuli.len() > MAX_STIMULI || self.stimuli.len() < self.design.n_shown().max(2) {
+            let least = self.design.n_shown().max(2);
+            return wrong("stimuli", format!("{} stimuli, {least} to {MAX_STIMULI} are possible", self.stimuli.len()));
         }
         let mut ids = BTreeSet::new();
-        for stimulus in &self.stimuli {
-            if stimulus.id.is_empty() || stimulus.text.trim().is_empty() {
-                return wrong(format!("stimulus {:?} has no id or no text", stimulus.id));
-            }
+        let mut texts = BTreeSet::new();
+        for (index, stimulus) in self.stimuli.iter().enumerate() {
+            check_stimulus(&format!("stimuli[{index}]"), stimulus)?;
             if !ids.insert(stimulus.id.as_str()) {
-                return wrong(format!("stimulus {:?} is there twice", stimulus.id));
+                return wrong(&format!("stimuli[{index}].id"), format!("{:?} is there twice", stimulus.id));
+            }
+            // Two words that look the same could not be told apart in any figure or comparison.
+            if matches!(self.design, Design::PairRating { .. } | Design::Triplet { .. })
+                && !texts.insert(stimulus.text.as_str())
+            {
+                return wrong(&format!("stimuli[{index}].text"), format!("{:?} is there twice", stimulus.text));
             }
         }
-        let scale = &self.scale;
-        if scale.min >= scale.max {
-            return wrong(format!("the scale goes from {} to {}", scale.min, scale.max));
+        self.design.validate(&self.stimuli)?;
+        self.check_before()?;
+        let n_main = self.n_main();
+        if n_main > MAX_TRIALS {
+            return wrong("stimuli", format!("{n_main} trials, {MAX_TRIALS} are possible"));
         }
         // Each repeat needs an original at least the gap before the end of the main trials.
-        if self.n_repeats as usize > self.n_pairs().saturating_sub(MIN_REPEAT_GAP) {
-            return wrong(format!("{} repeats do not fit {} pairs", self.n_repeats, self.n_pairs()));
+        if self.n_repeats as usize > n_main.saturating_sub(MIN_REPEAT_GAP) {
+            return wrong("n_repeats", format!("{} repeats do not fit {n_main} main trials", self.n_repeats));
         }
-        if self.catch_trials.len() > self.n_pairs() {
-            return wrong(format!("{} catch trials for {} pairs", self.catch_trials.len(), self.n_pairs()));
+        self.check_catch_trials(&ids)
+    }
+
+    fn check_before(&self) -> Result<(), StudyError> {
+        for (index, question) in self.comprehension.iter().enumerate() {
+            let field = format!("comprehension[{index}]");
+            if question.text.trim().is_empty() || question.options.iter().any(|option| option.trim().is_empty()) {
+                return Err(StudyError::field(&field, "the question or an option is empty"));
+            }
+            if !(2..=9).contains(&question.options.len()) || usize::from(question.right) >= question.options.len() {
+                let detail = "it needs 2 to 9 options, and `right` must be one of them, from 0";
+                return Err(StudyError::field(&field, detail));
+            }
         }
-        for catch in &self.catch_trials {
-            let rating = match catch {
-                CatchTrial::Instructed { text, .. } if text.trim().is_empty() => {
-                    return wrong("a catch trial has no instruction".into());
+        for (index, stimuli) in self.practice.iter().enumerate() {
+            let field = format!("practice[{index}]");
+            if stimuli.len() != self.design.n_shown() {
+                let detail = format!("{} stimuli, this design shows {}", stimuli.len(), self.design.n_shown());
+                return Err(StudyError::field(&field, detail));
+            }
+            for stimulus in stimuli {
+                check_stimulus(&field, stimulus)?;
+                if self.stimulus(&stimulus.id).is_some() {
+                    return Err(StudyError::field(&field, format!("{:?} is judged later", stimulus.id)));
                 }
-                CatchTrial::Instructed { rating, .. } => *rating,
-                CatchTrial::Identical { stimulus, .. } if !ids.contains(stimulus.as_str()) => {
-                    return wrong(format!("a catch trial names the unknown stimulus {stimulus:?}"));
-                }
-                CatchTrial::Identical { at_least, .. } => *at_least,
+            }
+            let prompts = match &self.design {
+                Design::Preference { prompts } => prompts.as_slice(),
+                _ => continue,
             };
-            if !(scale.min..=scale.max).contains(&rating) {
-                return wrong(format!("a catch trial asks for {rating}, which is off the scale"));
+            if let [left, right] = stimuli.as_slice()
+                && (left.group != right.group || !prompts.iter().any(|it| Some(&it.id) == left.group.as_ref()))
+            {
+                return Err(StudyError::field(&field, "its two answers are not to one prompt of this study"));
             }
         }
         Ok(())
     }
+
+    fn check_catch_trials(&self, ids: &BTreeSet<&str>) -> Result<(), StudyError> {
+        if self.catch_trials.len() > self.n_main() {
+            let detail = format!("{} catch trials for {} main trials", self.catch_trials.len(), self.n_main());
+            return Err(StudyError::field("catch_trials", detail));
+        }
+        for (index, catch) in self.catch_trials.iter().enumerate() {
+            let field = format!("catch_trials[{index}]");
+            let wrong = |detail: String| Err(StudyError::field(&field, detail));
+            if catch.instruction.as_ref().is_some_and(|text| text.trim().is_empty()) {
+                return wrong("its instruction is empty".into());
+            }
+            if let Some(unknown) = catch.stimuli.iter().find(|id| !ids.contains(id.as_str())) {
+                return wrong(format!("it names the unknown stimulus {unknown:?}"));
+            }
+            let by_chance = catch.stimuli.is_empty();
+            if by_chance && catch.instruction.is_none() {
+                return wrong("without stimuli of its own it needs an instruction".into());
+            }
+            if by_chance && !matches!(self.design, Design::PairRating { .. } | Design::Label { .. }) {
+                return wrong("this design needs the catch trial's own stimuli".into());
+            }
+            if !by_chance && catch.stimuli.len() != self.design.n_shown() {
+                let shown = self.design.n_shown();
+                return wrong(format!("{} stimuli, this design shows {shown}", catch.stimuli.len()));
+            }
+            if let (Design::Preference { .. }, [left, right]) = (&self.design, catch.stimuli.as_slice())
+                && self.stimulus(left).map(|it| &it.group) != self.stimulus(right).map(|it| &it.group)
+            {
+                return wrong("its two answers are not to one prompt".into());
+            }
+            let shown: Vec<&str> = catch.stimuli.iter().map(String::as_str).collect();
+            if let Err(detail) = self.design.validate_expected(&catch.expected, &shown) {
+                return Err(StudyError::field(&format!("{field}.expected"), detail));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Pictures come from this site only, so that a study from a link can make nobody's browser call another host.
+fn check_stimulus(field: &str, stimulus: &Stimulus) -> Result<(), StudyError> {
+    if stimulus.id.is_empty() || stimulus.text.trim().is_empty() {
+        return Err(StudyError::field(field, format!("stimulus {:?} has no id or no text", stimulus.id)));
+    }
+    if let Some(image) = &stimulus.image {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/');
+        let kind = [".png", ".jpg", ".webp"].iter().any(|end| image.ends_with(end));
+        if !image.chars().all(plain) || image.contains("..") || image.contains("//") || image.starts_with('/') || !kind
+        {
+            let detail = format!("{image:?} is not the path of a .png, .jpg or .webp of this site");
+            return Err(StudyError::field(&format!("{field}.image"), detail));
+        }
+    }
+    Ok(())
 }

@@ -14,6 +14,7 @@ use leptos_router::hooks::use_location;
 use leptos_router::path;
 use wasm_bindgen::JsCast;
 
+use crate::study::judgment::Input;
 use components::notice_list::NoticeList;
 use pages::about_page::AboutPage;
 use pages::chat_page::ChatPage;
@@ -109,6 +110,18 @@ fn Header() -> impl IntoView {
                 </nav>
             </div>
         </header>
+    }
+}
+
+/// What a click was made with. Space and Enter on a button make clicks that no pointer made.
+pub(crate) fn input_of(event: &web_sys::MouseEvent) -> Input {
+    let kind = js_sys::Reflect::get(event, &"pointerType".into()).ok().and_then(|kind| kind.as_string());
+    match kind.as_deref() {
+        Some("mouse") => Input::Mouse,
+        Some("touch") => Input::Touch,
+        Some("pen") => Input::Pen,
+        _ if event.detail() == 0 => Input::Keyboard,
+        _ => Input::Pointer,
     }
 }
 

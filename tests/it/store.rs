@@ -4,9 +4,9 @@ use likewise::store::backup::{self, FORMAT, Imported, MAX_DEPTH, MAX_LINE_BYTES}
 use likewise::store::memory::MemoryStore;
 use likewise::store::{Collection, Record, Store, StoreError};
 use likewise::study::judgment::{Input, Judgment};
-use likewise::study::pair_rating::Answer;
-use likewise::study::session::{Session, SessionRecord};
+use likewise::study::session::{Act, Session, SessionRecord};
 use likewise::study::study::Study;
+use likewise::study::trial::Answer;
 use pollster::block_on;
 
 fn setting(id: &str, json: &str) -> Record {
@@ -19,7 +19,8 @@ fn records() -> Vec<Record> {
     let mut session = Session::begin_simulated(&study, 1, "session".into(), 1.7e12).unwrap();
     let mut records = vec![Record::of_session(session.record()).unwrap()];
     for rating in 1..=5 {
-        let judgment = session.answer(Answer { rating }, 812.3, 1.7e12 + 1.5, Input::Keyboard).unwrap();
+        let act = Act { rt_millis: 812.3, at: 1.7e12 + 1.5, input: Input::Keyboard, focus_losses: 0 };
+        let judgment = session.answer(Answer::Rating { rating }, act).unwrap();
         records.push(Record::of_judgment(&judgment).unwrap());
     }
     records.push(Record::of_judgment(&session.undo(1.7e12, Input::Pointer).unwrap()).unwrap());

@@ -1,15 +1,38 @@
-//! Simulated participants go through the shipped study.
+//! Simulated participants go through the shipped studies.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
 
 use likewise::study::StudyError;
 use likewise::study::assign::{MIN_REPEAT_GAP, trials};
-use likewise::study::judgment::{Input, Judgment, Labeller, Outcome, effective, similarity_matrix};
-use likewise::study::pair_rating::{Answer, SimulatedParticipant, Trial, TrialKind, simulate};
+use likewise::study::chain;
+use likewise::study::design::{Design, SimulatedParticipant};
+use likewise::study::judgment::{Input, Judgment, Labeller, Outcome, effective, main_judgments, similarity_matrix};
 use likewise::study::quality::{FlagName, of_session};
-use likewise::study::session::{ConsentGiven, Session};
+use likewise::study::session::{Act, ConsentGiven, Session};
 use likewise::study::study::{CatchTrial, Study};
+use likewise::study::trial::{Answer, Expected, Trial, TrialKind};
 
+fn studies_folder() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("public/studies")
+}
+
+fn shipped(id: &str) -> Study {
+    Study::from_json(&fs::read_to_string(studies_folder().join(format!("{id}.json"))).unwrap()).unwrap()
+}
+
+fn shipped_ids() -> Vec<String> {
+    serde_json::from_str(&fs::read_to_string(studies_folder().join("index.json")).unwrap()).unwrap()
+}
+
+fn all_shipped() -> Vec<Study> {
+    shipped_ids().iter().map(|id| shipped(id)).collect()
+}
+
+/// Ratings of pairs of words.
 fn study() -> Study {
-    Study::from_json(include_str!("../../public/studies/everyday_words.json")).unwrap()
+    shipped("everyday_words")
 }
 
 /// Small linear congruential generator, so that these tests do not share code with what they test.
@@ -21,70 +44,155 @@ fn uniform(seed: u64) -> impl FnMut() -> f64 {
     }
 }
 
-/// Planted truth: distance on the line of the study's order.
-fn planted(study: &Study) -> impl Fn(&str, &str) -> f64 + '_ {
-    let place = |id: &str| study.stimuli.iter().position(|stimulus| stimulus.id == id).unwrap() as f64;
-    let last = (study.stimuli.len() - 1) as f64;
-    move |a, b| 1.0 - (place(a) - place(b)).abs() / last
+fn place_of(study: &Study, id: &str) -> f64 {
+    // Practice stimuli are not among those of the study; their place does not matter.
+    study.stimuli.iter().position(|stimulus| stimulus.id == id).unwrap_or(0) as f64
 }
 
-fn run_through(study: &Study, seed: u64, noise: f64, attentive: bool) -> (Session, Vec<Judgment>) {
-    let similarity = planted(study);
-    let participant = SimulatedParticipant { similarity: &similarity, noise, attentive };
-    let mut session = Session::begin_simulated(study, seed, format!("s{seed}"), 1e12).unwrap();
+/// Planted truth: distance on the line of the study's order.
+fn planted(study: &Study) -> impl Fn(&str, &str) -> f64 + '_ {
+    let last = (study.stimuli.len() - 1) as f64;
+    move |a, b| 1.0 - (place_of(study, a) - place_of(study, b)).abs() / last
+}
+
+fn act(n: usize) -> Act {
+    Act { rt_millis: 1500.0, at: 1e12 + 2e3 * n as f64, input: Input::Keyboard, focus_losses: 0 }
+}
+
+fn answer_of(
+    session: &Session,
+    trial: &Trial,
+    participant: &SimulatedParticipant<'_>,
+    draw: &mut dyn FnMut() -> f64,
+) -> Answer {
+    match session.question_of(&trial.kind) {
+        Some(question) => Answer::Option { option: question.right },
+        None => session.study().design.simulate(draw, participant, trial),
+    }
+}
+
+/// Goes on with a session to its end; returns the records it adds.
+fn finish(session: &mut Session, seed: u64, noise: f64, attentive: bool) -> Vec<Judgment> {
+    let study = session.study().clone();
+    let similarity = planted(&study);
+    let strength = |id: &str| place_of(&study, id);
+    let participant = SimulatedParticipant { similarity: &similarity, strength: &strength, noise, attentive };
     let mut draw = uniform(seed);
     let mut records = Vec::new();
     while let Some(trial) = session.current().cloned() {
-        let answer = simulate(&mut draw, &participant, &trial, &study.scale);
-        records.push(session.answer(answer, 1500.0, 1e12 + 2e3 * records.len() as f64, Input::Keyboard).unwrap());
+        let answer = answer_of(session, &trial, &participant, &mut draw);
+        records.push(session.answer(answer, act(session.records().len())).unwrap());
     }
+    records
+}
+
+fn run_through(study: &Study, seed: u64, noise: f64, attentive: bool) -> (Session, Vec<Judgment>) {
+    let mut session = Session::begin_simulated(study, seed, format!("s{seed}"), 1e12).unwrap();
+    let records = finish(&mut session, seed, noise, attentive);
     (session, records)
 }
 
+fn sorted_ids(trial: &Trial) -> Vec<String> {
+    let mut ids = trial.ids();
+    ids.sort();
+    ids
+}
+
 #[test]
-fn every_session_has_all_pairs_repeats_and_catch_trials_in_their_places() {
+fn the_index_lists_every_shipped_study() {
+    let mut files: Vec<String> = fs::read_dir(studies_folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter_map(|name| name.strip_suffix(".json").map(str::to_owned))
+        .filter(|name| name != "index" && name != "study.schema")
+        .collect();
+    files.sort();
+    let mut listed = shipped_ids();
+    listed.sort();
+    assert_eq!(files, listed);
+    for study in all_shipped() {
+        assert!(listed.contains(&study.id), "the file of {} has another name", study.id);
+        for image in study.stimuli.iter().chain(study.practice.iter().flatten()).filter_map(|it| it.image.as_ref()) {
+            assert!(studies_folder().join("..").join(image).is_file(), "{}: {image} is missing", study.id);
+        }
+    }
+}
+
+#[test]
+fn every_design_lays_out_repeats_and_catch_trials_in_their_places() {
+    for study in all_shipped() {
+        for seed in 0..100 {
+            let list = trials(&study, seed);
+            assert_eq!(list.len(), study.n_trials(), "{} seed {seed}", study.id);
+            assert!(list.iter().enumerate().all(|(index, trial)| trial.index == index as u32));
+            let mains: Vec<&Trial> = list.iter().filter(|trial| trial.kind == TrialKind::Main).collect();
+            assert_eq!(mains.len(), study.n_main());
+            let distinct: BTreeSet<_> = mains.iter().map(|trial| sorted_ids(trial)).collect();
+            assert_eq!(distinct.len(), mains.len(), "{} seed {seed}: the same stimuli twice", study.id);
+            let mut originals = BTreeSet::new();
+            for trial in &list {
+                if let TrialKind::RepeatOf { trial: of } = trial.kind {
+                    let original = &list[of as usize];
+                    assert_eq!(original.kind, TrialKind::Main);
+                    assert_eq!(sorted_ids(original), sorted_ids(trial));
+                    if trial.stimuli.len() > 1 {
+                        assert!(original.ids().iter().zip(trial.ids()).all(|(before, now)| *before != now));
+                    }
+                    assert!((trial.index - of) as usize >= MIN_REPEAT_GAP, "seed {seed}");
+                    assert!(originals.insert(of));
+                }
+            }
+            assert_eq!(originals.len(), study.n_repeats as usize);
+            let catches: Vec<_> = list.iter().filter(|it| matches!(it.kind, TrialKind::Catch { .. })).collect();
+            assert_eq!(catches.len(), study.catch_trials.len());
+            let first = study.n_before() as u32;
+            assert!(catches.iter().all(|trial| trial.index > first));
+            assert!(
+                list[..first as usize]
+                    .iter()
+                    .all(|trial| matches!(trial.kind, TrialKind::Comprehension { .. } | TrialKind::Practice))
+            );
+        }
+        assert_eq!(trials(&study, 7), trials(&study, 7));
+        assert_ne!(trials(&study, 7), trials(&study, 8));
+    }
+}
+
+#[test]
+fn pairs_are_complete_and_their_sides_even() {
     let study = study();
-    for seed in 0..200 {
+    for seed in 0..100 {
         let list = trials(&study, seed);
-        assert_eq!(list.len(), 66 + 6 + 2);
-        assert_eq!(list.len(), study.n_trials());
-        assert!(list.iter().enumerate().all(|(index, trial)| trial.index == index as u32));
-        let key = |trial: &Trial| {
-            let mut ids = [trial.left.id.clone(), trial.right.id.clone()];
-            ids.sort();
-            ids
-        };
-        let mut pairs: Vec<_> = list.iter().filter(|trial| trial.kind == TrialKind::Main).map(key).collect();
-        pairs.sort();
-        pairs.dedup();
-        assert_eq!(pairs.len(), 66, "seed {seed}");
-        assert!(pairs.iter().all(|[a, b]| a != b));
         for stimulus in &study.stimuli {
-            let lefts = list.iter().filter(|trial| trial.kind == TrialKind::Main && trial.left == *stimulus).count();
+            let lefts = list.iter().filter(|it| it.kind == TrialKind::Main && it.stimuli[0] == *stimulus).count();
             assert!(lefts == 5 || lefts == 6, "seed {seed}: {} is left {lefts} of 11 times", stimulus.id);
         }
-        let mut originals = Vec::new();
-        for trial in &list {
-            if let TrialKind::RepeatOf { trial: of } = trial.kind {
-                let original = &list[of as usize];
-                assert_eq!(original.kind, TrialKind::Main);
-                assert_eq!((&original.left, &original.right), (&trial.right, &trial.left));
-                assert!((trial.index - of) as usize >= MIN_REPEAT_GAP, "seed {seed}");
-                originals.push(of);
+    }
+}
+
+#[test]
+fn triplets_use_every_stimulus_equally_in_every_place() {
+    let study = shipped("odd_one_out");
+    for seed in 0..100 {
+        let mut usage: BTreeMap<String, [u32; 3]> = BTreeMap::new();
+        for trial in trials(&study, seed).iter().filter(|trial| trial.kind == TrialKind::Main) {
+            for (place, id) in trial.ids().into_iter().enumerate() {
+                usage.entry(id).or_default()[place] += 1;
             }
         }
-        originals.sort_unstable();
-        originals.dedup();
-        assert_eq!(originals.len(), 6);
-        let catches: Vec<_> = list.iter().filter(|trial| matches!(trial.kind, TrialKind::Catch { .. })).collect();
-        assert_eq!(catches.len(), 2);
-        assert_eq!(catches.iter().filter(|trial| trial.instruction().is_some()).count(), 1);
-        assert!(
-            catches.iter().all(|trial| trial.index > 0 && (trial.instruction().is_some() || trial.left == trial.right))
-        );
+        let totals: Vec<u32> = usage.values().map(|places| places.iter().sum()).collect();
+        // 40 triplets have 120 places for 15 words; the last ones may have to avoid a triplet that was used.
+        assert!(totals.iter().all(|n| (7..=9).contains(n)), "seed {seed}: {totals:?}");
+        for (id, places) in &usage {
+            assert!(places.iter().all(|n| (1..=5).contains(n)), "seed {seed}: {id} {places:?}");
+        }
     }
-    assert_eq!(trials(&study, 7), trials(&study, 7));
-    assert_ne!(trials(&study, 7), trials(&study, 8));
+    let mut all = study;
+    all.design = Design::Triplet { n_trials: 455 };
+    all.validate().unwrap();
+    assert_eq!(trials(&all, 1).iter().filter(|trial| trial.kind == TrialKind::Main).count(), 455);
+    all.design = Design::Triplet { n_trials: 456 };
+    assert!(all.validate().is_err());
 }
 
 #[test]
@@ -102,9 +210,9 @@ fn a_noiseless_participant_gives_back_the_planted_similarity() {
             assert_eq!(values[i * 12 + j], expected, "{} {}", a.id, b.id);
         }
     }
-    let quality = of_session(&records, 6);
+    let quality = of_session(&study, &records);
     assert_eq!((quality.n_catch_passed, quality.n_catch, quality.n_main), (2, 2, 66));
-    assert_eq!((quality.repeats.len(), quality.repeat_distance), (6, Some(0.0)));
+    assert_eq!((quality.n_repeats, quality.n_repeats_same, quality.repeat_distance), (6, 6, Some(0.0)));
     assert_eq!(quality.median_rt_millis, Some(1500.0));
     assert_eq!(quality.flags, []);
 }
@@ -129,50 +237,189 @@ fn noisy_participants_recover_the_planted_similarity_on_average() {
 }
 
 #[test]
-fn a_session_resumes_after_every_trial() {
-    let study = study();
-    let (whole, records) = run_through(&study, 11, 0.2, true);
-    let json = serde_json::to_string(whole.record()).unwrap();
-    for done in 0..=records.len() {
-        let stored: Vec<Judgment> = records[..done]
-            .iter()
-            .map(|record| serde_json::from_str(&serde_json::to_string(record).unwrap()).unwrap())
-            .collect();
-        let mut session = Session::resume(&study, serde_json::from_str(&json).unwrap(), &stored).unwrap();
-        assert_eq!(session.progress(), (done, 74));
-        assert_eq!(session.current(), whole.trials().get(done));
-        if let Some(next) = records.get(done) {
-            let answer = Answer { rating: next.rating().unwrap() };
-            assert_eq!(session.answer(answer, next.rt_millis, next.at, next.input).as_ref(), Ok(next));
-        } else {
-            assert_eq!(session, whole);
+fn odd_one_out_choices_recover_the_planted_similarity() {
+    let study = shipped("odd_one_out");
+    let records: Vec<_> = (0..40).flat_map(|seed| run_through(&study, seed, 0.05, true).1).collect();
+    let (_, values) = similarity_matrix(&study, &records);
+    let similarity = planted(&study);
+    let n = study.stimuli.len();
+    let (mut near, mut far) = (Vec::new(), Vec::new());
+    for i in 0..n {
+        for j in i + 1..n {
+            let value = values[i * n + j].unwrap();
+            assert!((0.0..=1.0).contains(&value));
+            let truth = similarity(&study.stimuli[i].id, &study.stimuli[j].id);
+            if truth > 0.9 {
+                near.push(value);
+            } else if truth < 0.3 {
+                far.push(value);
+            }
+        }
+    }
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    assert!(mean(&near) > 0.8 && mean(&far) < 0.1, "{} {}", mean(&near), mean(&far));
+}
+
+#[test]
+fn every_design_resumes_after_every_trial() {
+    for study in all_shipped() {
+        let (whole, records) = run_through(&study, 11, 0.2, true);
+        let json = serde_json::to_string(whole.record()).unwrap();
+        for done in 0..=records.len() {
+            let stored: Vec<Judgment> = records[..done]
+                .iter()
+                .map(|record| serde_json::from_str(&serde_json::to_string(record).unwrap()).unwrap())
+                .collect();
+            let mut session = Session::resume(&study, serde_json::from_str(&json).unwrap(), &stored).unwrap();
+            assert_eq!(session.progress(), (done, study.n_trials()));
+            assert_eq!(session.current(), whole.trials().get(done));
+            if let Some(next) = records.get(done) {
+                let act =
+                    Act { rt_millis: next.rt_millis, at: next.at, input: next.input, focus_losses: next.focus_losses };
+                assert_eq!(session.answer(next.answer().unwrap().clone(), act).as_ref(), Ok(next));
+            } else {
+                assert_eq!(session, whole);
+            }
+        }
+        assert!(records.iter().all(|record| record.simulated && record.labeller == Labeller::Simulation));
+    }
+}
+
+#[test]
+fn every_design_takes_any_answer_back_and_survives_a_reload_after_it() {
+    for study in all_shipped() {
+        for stop in 0..study.n_trials() {
+            let (mut session, mut records) = {
+                let (whole, records) = run_through(&study, 4, 0.3, true);
+                let records = records[..=stop].to_vec();
+                (Session::resume(&study, whole.record().clone(), &records).unwrap(), records)
+            };
+            let before = session.progress().0;
+            let in_comprehension = stop < study.comprehension.len();
+            match session.undo(2e12, Input::Keyboard) {
+                None => assert!(in_comprehension, "{} at {stop}", study.id),
+                Some(tombstone) => {
+                    assert!(!in_comprehension);
+                    assert_eq!(session.progress().0, before - 1);
+                    records.push(tombstone);
+                }
+            }
+            let resumed = Session::resume(&study, session.record().clone(), &records).unwrap();
+            assert_eq!(resumed, session);
+            records.extend(finish(&mut session, 9, 0.0, true));
+            assert!(session.is_finished());
+            assert_eq!(effective(&records).len(), study.n_trials());
+            assert_eq!(chain::verify(session.record(), &records), Ok(()));
+            assert_eq!(Session::resume(&study, session.record().clone(), &records).unwrap(), session);
         }
     }
 }
 
 #[test]
-fn undo_is_a_record_and_survives_a_reload() {
+fn undo_is_a_record() {
     let study = study();
     let consent = ConsentGiven { version: 1, at: 5.0 };
     let mut session = Session::begin(&study, 1, "me".into(), consent, 6.0).unwrap();
     assert_eq!(session.undo(7.0, Input::Keyboard), None);
-    let first = session.answer(Answer { rating: 2 }, 900.0, 1000.0, Input::Keyboard).unwrap();
-    let wrong = session.answer(Answer { rating: 6 }, 900.0, 2000.0, Input::Pointer).unwrap();
+    let act = |rt_millis, at, input| Act { rt_millis, at, input, focus_losses: 1 };
+    let first = session.answer(Answer::Rating { rating: 2 }, act(900.0, 1000.0, Input::Keyboard)).unwrap();
+    let wrong = session.answer(Answer::Rating { rating: 6 }, act(900.0, 2000.0, Input::Touch)).unwrap();
     let tombstone = session.undo(3000.0, Input::Keyboard).unwrap();
     assert_eq!(tombstone.answer, Outcome::Undone { uuid: wrong.uuid.clone() });
     assert_eq!(session.progress().0, 1);
-    let right = session.answer(Answer { rating: 3 }, 700.0, 4000.0, Input::Keyboard).unwrap();
+    let right = session.answer(Answer::Rating { rating: 3 }, act(700.0, 4000.0, Input::Keyboard)).unwrap();
     assert_eq!((right.trial_index, right.undo_count, wrong.undo_count), (1, 1, 0));
     assert_eq!((right.shown_at, right.labeller, right.simulated), (3300.0, Labeller::Participant, false));
+    assert_eq!((right.focus_losses, wrong.input), (1, Input::Touch));
     let records = [first.clone(), wrong, tombstone, right.clone()];
-    let uuids: std::collections::BTreeSet<_> = records.iter().map(|record| &record.uuid).collect();
+    let uuids: BTreeSet<_> = records.iter().map(|record| &record.uuid).collect();
     assert_eq!(uuids.len(), 4);
     assert_eq!(effective(&records), [&first, &right]);
-    let resumed = Session::resume(&study, session.record().clone(), &records).unwrap();
-    assert_eq!(resumed, session);
     // The same records once more, as after a second import of one backup.
     let twice = [records.to_vec(), records.to_vec()].concat();
     assert_eq!(Session::resume(&study, session.record().clone(), &twice).unwrap(), session);
+}
+
+#[test]
+fn the_chain_shows_every_change_and_every_gap() {
+    let study = shipped("odd_one_out");
+    let (session, records) = run_through(&study, 6, 0.2, true);
+    assert_eq!(chain::verify(session.record(), &records), Ok(()));
+    for at in 0..records.len() {
+        let mut changed = records.clone();
+        changed[at].rt_millis += 1.0;
+        // A changed last record is followed by nothing; the completion code tells.
+        if at + 1 < records.len() {
+            assert_eq!(chain::verify(session.record(), &changed), Err(chain::Broken { seq: at as u32 + 1 }));
+            let mut gap = records.clone();
+            gap.remove(at);
+            assert_eq!(chain::verify(session.record(), &gap), Err(chain::Broken { seq: at as u32 }));
+            assert!(Session::resume(&study, session.record().clone(), &gap).is_err());
+        }
+        assert_ne!(
+            Session::resume(&study, session.record().clone(), &changed).ok().and_then(|it| it.completion_code()),
+            session.completion_code()
+        );
+    }
+    let mut other = session.record().clone();
+    other.seed += 1;
+    assert_eq!(chain::verify(&other, &records), Err(chain::Broken { seq: 0 }));
+}
+
+#[test]
+fn a_completion_code_follows_from_the_data_and_only_at_the_end() {
+    let study = shipped("odd_one_out");
+    let (session, records) = run_through(&study, 6, 0.2, true);
+    let code = session.completion_code().unwrap();
+    assert_eq!(code.len(), 10);
+    assert!(code.chars().all(|c| c.is_ascii_uppercase() || ('2'..='9').contains(&c)));
+    let resumed = Session::resume(&study, session.record().clone(), &records).unwrap();
+    assert_eq!(resumed.completion_code(), Some(code.clone()));
+    let unfinished = Session::resume(&study, session.record().clone(), &records[..records.len() - 1]).unwrap();
+    assert_eq!(unfinished.completion_code(), None);
+    assert_ne!(run_through(&study, 7, 0.2, true).0.completion_code(), Some(code));
+}
+
+#[test]
+fn a_misunderstood_question_stays_until_it_is_answered_rightly() {
+    let study = shipped("odd_one_out");
+    let mut session = Session::begin_simulated(&study, 1, "s".into(), 0.0).unwrap();
+    let right = study.comprehension[0].right;
+    let mut records = Vec::new();
+    for n in 0..3 {
+        records.push(session.answer(Answer::Option { option: (right + 1) % 3 }, act(n)).unwrap());
+        assert!(session.was_misunderstood());
+        assert_eq!((session.progress().0, session.n_misunderstood()), (0, n as u32 + 1));
+        assert_eq!(session.undo(1.0, Input::Keyboard), None);
+    }
+    assert!(session.answer(Answer::Option { option: 3 }, act(3)).is_err());
+    assert!(session.answer(Answer::OddOne { stimulus: "dog".into() }, act(3)).is_err());
+    records.push(session.answer(Answer::Option { option: right }, act(3)).unwrap());
+    assert!(!session.was_misunderstood());
+    assert_eq!(session.progress().0, 1);
+    assert_eq!(session.current().unwrap().kind, TrialKind::Practice);
+    assert_eq!(Session::resume(&study, session.record().clone(), &records).unwrap(), session);
+    records.extend(finish(&mut session, 1, 0.0, true));
+    let quality = of_session(&study, &records);
+    assert_eq!((quality.n_misunderstood, quality.n_main), (3, 40));
+    assert_eq!(quality.flags.iter().map(|flag| flag.name).collect::<Vec<_>>(), [FlagName::Misunderstood]);
+    // Practice and questions never count.
+    assert_eq!(main_judgments(&study, &records).len(), 40);
+}
+
+#[test]
+fn breaks_come_after_full_blocks_of_main_trials() {
+    let study = shipped("odd_one_out");
+    let mut session = Session::begin_simulated(&study, 1, "s".into(), 0.0).unwrap();
+    let mut breaks = Vec::new();
+    let (_, records) = run_through(&study, 1, 0.0, true);
+    for record in records {
+        session.answer(record.answer().unwrap().clone(), act(0)).unwrap();
+        if session.is_after_block() {
+            breaks.push(session.progress().0 - study.n_before());
+        }
+    }
+    assert_eq!(breaks, [20, 40]);
 }
 
 #[test]
@@ -180,17 +427,20 @@ fn records_that_do_not_fit_are_refused() {
     let study = study();
     let (session, records) = run_through(&study, 2, 0.0, true);
     let resume = |judgments: &[Judgment]| Session::resume(&study, session.record().clone(), judgments);
-    let missing = resume(&[records[0].clone(), records[2].clone()]);
-    assert!(matches!(missing, Err(StudyError::Record { .. })), "{missing:?}");
-    let mut foreign = records[0].clone();
-    foreign.session_id = "other".into();
-    assert!(matches!(resume(&[foreign]), Err(StudyError::Record { .. })));
-    let mut swapped = records[0].clone();
-    swapped.stimuli.reverse();
-    assert!(matches!(resume(&[swapped]), Err(StudyError::Record { .. })));
-    let mut off = records[0].clone();
-    off.answer = Outcome::Rated { rating: 9 };
-    assert!(matches!(resume(&[off]), Err(StudyError::Record { .. })));
+    let refused = |change: &dyn Fn(&mut Judgment)| {
+        let mut record = records[0].clone();
+        change(&mut record);
+        let outcome = resume(&[record]);
+        assert!(matches!(outcome, Err(StudyError::Record { .. })), "{outcome:?}");
+    };
+    assert!(resume(&[records[0].clone(), records[2].clone()]).is_err());
+    refused(&|record| record.session_id = "other".into());
+    refused(&|record| record.stimuli.reverse());
+    refused(&|record| record.answer = Outcome::Answered { answer: Answer::Rating { rating: 9 } });
+    refused(&|record| record.answer = Outcome::Answered { answer: Answer::OddOne { stimulus: "dog".into() } });
+    refused(&|record| record.simulated = false);
+    refused(&|record| record.labeller = Labeller::Participant);
+    refused(&|record| record.previous = "0".repeat(64));
     let mut newer = study.clone();
     newer.version = 2;
     assert!(matches!(Session::resume(&newer, session.record().clone(), &records), Err(StudyError::Record { .. })));
@@ -203,14 +453,16 @@ fn bad_answers_leave_the_session_where_it_is() {
     let refused = Session::begin(&study, 1, "me".into(), given, 0.0);
     assert_eq!(refused, Err(StudyError::Consent { needed: 1, given: 9 }));
     let mut session = Session::begin(&study, 1, "me".into(), ConsentGiven { version: 1, at: 0.0 }, 0.0).unwrap();
-    let answer = |session: &mut Session, rating, rt| session.answer(Answer { rating }, rt, 1.0, Input::Keyboard);
-    assert_eq!(answer(&mut session, 0, 1.0), Err(StudyError::OffScale { rating: 0, min: 1, max: 7 }));
-    assert_eq!(answer(&mut session, 8, 1.0), Err(StudyError::OffScale { rating: 8, min: 1, max: 7 }));
-    assert_eq!(answer(&mut session, 4, f64::NAN), Err(StudyError::ResponseTime));
-    assert_eq!(answer(&mut session, 4, -1.0), Err(StudyError::ResponseTime));
+    let act = |rt_millis| Act { rt_millis, at: 1.0, input: Input::Keyboard, focus_losses: 0 };
+    let rating = |rating| Answer::Rating { rating };
+    for bad in [rating(0), rating(8), Answer::OddOne { stimulus: "dog".into() }, Answer::Option { option: 0 }] {
+        assert!(matches!(session.answer(bad, act(1.0)), Err(StudyError::Answer { .. })));
+    }
+    assert_eq!(session.answer(rating(4), act(f64::NAN)), Err(StudyError::ResponseTime));
+    assert_eq!(session.answer(rating(4), act(-1.0)), Err(StudyError::ResponseTime));
     assert_eq!(session.progress(), (0, 74));
     let (mut finished, _) = run_through(&study, 4, 0.0, true);
-    assert_eq!(answer(&mut finished, 4, 1.0), Err(StudyError::Finished));
+    assert_eq!(finished.answer(rating(4), act(1.0)), Err(StudyError::Finished));
 }
 
 #[test]
@@ -219,38 +471,88 @@ fn careless_answering_is_flagged_and_kept() {
     let mut session = Session::begin_simulated(&study, 5, "careless".into(), 0.0).unwrap();
     let mut records = Vec::new();
     while session.current().is_some() {
-        records.push(session.answer(Answer { rating: 4 }, 120.0, 0.0, Input::Pointer).unwrap());
+        let act = Act { rt_millis: 120.0, at: 0.0, input: Input::Mouse, focus_losses: 2 };
+        records.push(session.answer(Answer::Rating { rating: 4 }, act).unwrap());
     }
-    let quality = of_session(&records, 6);
+    let quality = of_session(&study, &records);
     let names: Vec<_> = quality.flags.iter().map(|flag| flag.name).collect();
-    assert_eq!(names, [FlagName::CatchFailed, FlagName::TooFast, FlagName::StraightLining]);
+    assert_eq!(names, [FlagName::CatchFailed, FlagName::TooFast, FlagName::StraightLining, FlagName::FocusLost]);
     assert_eq!((quality.longest_run, quality.n_too_fast, quality.n_catch_passed), (66, 66, 0));
     let (_, values) = similarity_matrix(&study, &records);
     assert_eq!(values.iter().flatten().count(), 132);
-    assert!(records.iter().all(|record| record.simulated && record.labeller == Labeller::Simulation));
 }
 
 #[test]
-fn damaged_studies_are_refused() {
-    let check = |change: &dyn Fn(&mut Study)| {
-        let mut study = study();
-        change(&mut study);
-        assert!(matches!(study.validate(), Err(StudyError::Study { .. })), "{study:?}");
+fn random_choices_are_flagged_as_unreliable_and_steady_ones_are_not() {
+    let study = shipped("odd_one_out");
+    let flagged = |noise: f64| {
+        (0..60)
+            .filter(|seed| {
+                let (_, records) = run_through(&study, *seed, noise, true);
+                of_session(&study, &records).flags.iter().any(|flag| flag.name == FlagName::Unreliable)
+            })
+            .count()
     };
-    check(&|study| study.schema = 2);
-    check(&|study| study.stimuli.truncate(1));
-    check(&|study| study.stimuli[1].id = "dog".into());
-    check(&|study| study.stimuli[1].text = " ".into());
-    check(&|study| study.scale.min = 7);
-    check(&|study| study.n_repeats = 57);
-    check(&|study| study.consent.text.clear());
-    check(&|study| study.catch_trials = vec![CatchTrial::Identical { stimulus: "cat".into(), at_least: 6 }]);
-    check(&|study| study.catch_trials = vec![CatchTrial::Instructed { text: "choose 8".into(), rating: 8 }]);
-    assert!(Study::from_json("{").is_err());
-    assert!(
-        Study::from_json(&include_str!("../../public/studies/everyday_words.json").replacen("\"id\"", "\"idd\"", 1))
-            .is_err()
-    );
+    assert_eq!(flagged(0.0), 0);
+    // By chance two thirds of four repeats change; three or four of them do with probability 16/27 = 0.59.
+    let random = flagged(1e9);
+    assert!((22..=50).contains(&random), "{random} of 60");
+}
+
+#[test]
+fn a_bad_study_is_refused_by_the_name_of_its_field() {
+    let check = |id: &str, field: &str, change: &dyn Fn(&mut Study)| {
+        let mut study = shipped(id);
+        change(&mut study);
+        match study.validate() {
+            Err(StudyError::Study { field: named, detail }) => {
+                assert_eq!(named, field, "{detail}");
+                assert!(!detail.is_empty());
+            }
+            other => panic!("{field}: {other:?}"),
+        }
+    };
+    let words = "everyday_words";
+    check(words, "schema", &|study| study.schema = 2);
+    check(words, "id", &|study| study.id = "a/b".into());
+    check(words, "title", &|study| study.title = " ".into());
+    check(words, "stimuli", &|study| study.stimuli.truncate(1));
+    check(words, "stimuli[1].id", &|study| study.stimuli[1].id = "dog".into());
+    check(words, "stimuli[1].text", &|study| study.stimuli[1].text = "dog".into());
+    check(words, "stimuli[1]", &|study| study.stimuli[1].text = " ".into());
+    for image in ["https://example.org/a.png", "//a.png", "/a.png", "../a.png", "a.svg", "data:image/png"] {
+        check(words, "stimuli[2].image", &|study| study.stimuli[2].image = Some(image.into()));
+    }
+    check(words, "design.scale", &|study| {
+        if let Design::PairRating { scale } = &mut study.design {
+            scale.min = 7;
+        }
+    });
+    check(words, "n_repeats", &|study| study.n_repeats = 57);
+    check(words, "consent.text", &|study| study.consent.text.clear());
+    let catch = |stimuli: &[&str], lowest| CatchTrial {
+        instruction: None,
+        stimuli: stimuli.iter().map(|id| (*id).to_owned()).collect(),
+        expected: Expected::Rating { lowest, highest: lowest },
+    };
+    check(words, "catch_trials[0]", &|study| study.catch_trials = vec![catch(&["cat", "dog"], 6)]);
+    check(words, "catch_trials[0]", &|study| study.catch_trials = vec![catch(&["dog"], 6)]);
+    check(words, "catch_trials[0]", &|study| study.catch_trials = vec![catch(&[], 6)]);
+    check(words, "catch_trials[0].expected", &|study| study.catch_trials = vec![catch(&["dog", "dog"], 8)]);
+    let odd = "odd_one_out";
+    check(odd, "design.n_trials", &|study| study.design = Design::Triplet { n_trials: 0 });
+    check(odd, "comprehension[0]", &|study| study.comprehension[0].right = 3);
+    check(odd, "practice[1]", &|study| study.practice[1].truncate(2));
+    check(odd, "practice[0]", &|study| study.practice[0][0].id = "dog".into());
+    check(odd, "catch_trials[1].expected", &|study| {
+        study.catch_trials[1].expected = Expected::Stimulus { id: "dog".into() };
+    });
+    let json = fs::read_to_string(studies_folder().join("everyday_words.json")).unwrap();
+    let said = |json: &str| Study::from_json(json).unwrap_err().to_string();
+    assert!(said("{").contains("file"));
+    assert!(said(&json.replacen("\"title\"", "\"tittle\"", 1)).contains("`tittle`"));
+    assert!(said(&json.replacen("\"n_repeats\": 6,", "", 1)).contains("`n_repeats`"));
+    assert!(said(&" ".repeat(600 << 10)).contains("bytes"));
 }
 
 #[test]

@@ -24,9 +24,9 @@ use likewise::report::similarity::{
     Labels, SimilarityError, matrix_from_pairs, matrix_from_run, similarity_story, study_story,
 };
 use likewise::study::judgment::Input;
-use likewise::study::pair_rating::Answer;
-use likewise::study::session::Session;
+use likewise::study::session::{Act, Session};
 use likewise::study::study::Study;
+use likewise::study::trial::Answer;
 
 fn items_of(info: &TaskInfo) -> Vec<Item> {
     let path = format!("{}/public/{}", env!("CARGO_MANIFEST_DIR"), info.items_path);
@@ -429,16 +429,17 @@ fn a_study_and_a_run_make_one_story() {
     // A simulated rater who always gives what the model's most probable rating is.
     let mut session = Session::begin_simulated(&study, 5, "s1".to_owned(), 0.0).unwrap();
     while let Some(trial) = session.current().cloned() {
-        let (left, right) = (trial.left.text.clone(), trial.right.text.clone());
+        let (left, right) = (trial.stimuli[0].text.clone(), trial.stimuli[1].text.clone());
         let pair = results.iter().find(|result| {
             result.item.tags == [left.clone(), right.clone()] || result.item.tags == [right.clone(), left.clone()]
         });
-        let rating = pair.map_or(study.scale.max, |result| result.score.answer.parse().unwrap());
-        session.answer(Answer { rating }, 900.0, 1.0, Input::Keyboard).unwrap();
+        let rating = pair.map_or(7, |result| result.score.answer.parse().unwrap());
+        let act = Act { rt_millis: 900.0, at: 1.0, input: Input::Keyboard, focus_losses: 0 };
+        session.answer(Answer::Rating { rating }, act).unwrap();
     }
     let story = study_story(&study, session.judgments(), &run, &results).unwrap();
     let found = story.agreement.unwrap();
-    assert_eq!(found.n_pairs, study.n_pairs());
+    assert_eq!(found.n_pairs, study.n_main());
     assert!(found.rho > 0.999, "{found:?}");
     assert!(story.matrices.notes[0].starts_with("Simulated judgments"), "{:?}", story.matrices.notes);
     assert!(story.sentence.starts_with("Simulated raters and "), "{}", story.sentence);

@@ -4,6 +4,7 @@ pub mod about_page;
 pub mod chat_page;
 pub mod data_page;
 pub mod home_page;
+pub mod judge_end;
 pub mod judge_page;
 pub mod models_page;
 pub mod results_page;

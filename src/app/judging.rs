@@ -1,0 +1,124 @@
+//! What a key or a button means for the trial that is shown.
+
+use crate::study::design::Design;
+use crate::study::session::Session;
+use crate::study::trial::{Answer, Preferred, Trial, TrialKind};
+
+/// What was chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Choice {
+    /// A whole answer.
+    Answer(Answer),
+    /// A label (`None`: "I can't tell") that needs to be said how sure.
+    Label(Option<String>),
+}
+
+/// What a label means: with a question about confidence it is only the first half of the answer.
+pub fn choose_label(design: &Design, label: Option<String>) -> Choice {
+    match design {
+        Design::Label { confidence: Some(_), .. } => Choice::Label(label),
+        _ => Choice::Answer(Answer::Label { label, confidence: None }),
+    }
+}
+
+/// What a key means, by its name in a keyboard event; `label` is one that waits for its confidence. Up and down stay
+/// for scrolling.
+pub fn choice_of_key(session: &Session, key: &str, label: Option<&Option<String>>) -> Option<Choice> {
+    let trial = session.current()?;
+    let digit = key.parse::<u8>().ok().filter(|_| key.len() == 1);
+    if matches!(trial.kind, TrialKind::Comprehension { .. }) {
+        let option = digit?.checked_sub(1)?;
+        let fits = session.question_of(&trial.kind).is_some_and(|it| usize::from(option) < it.options.len());
+        return fits.then_some(Choice::Answer(Answer::Option { option }));
+    }
+    choice_of_trial_key(&session.study().design, trial, key, digit, label)
+}
+
+fn choice_of_trial_key(
+    design: &Design,
+    trial: &Trial,
+    key: &str,
+    digit: Option<u8>,
+    label: Option<&Option<String>>,
+) -> Option<Choice> {
+    match design {
+        Design::PairRating { scale } => {
+            let rating = digit.filter(|rating| scale.contains(*rating))?;
+            Some(Choice::Answer(Answer::Rating { rating }))
+        }
+        Design::Triplet { .. } => {
+            let place = match (key, digit) {
+                ("ArrowLeft", _) => 0,
+                ("ArrowRight", _) => 2,
+                (_, Some(digit)) => usize::from(digit).checked_sub(1)?,
+                _ => return None,
+            };
+            let stimulus = trial.stimuli.get(place)?.id.clone();
+            Some(Choice::Answer(Answer::OddOne { stimulus }))
+        }
+        Design::Preference { .. } => {
+            let preferred = match (key, digit) {
+                ("ArrowLeft", _) => Preferred::Left,
+                ("ArrowRight", _) => Preferred::Right,
+                (_, Some(digit)) => *Preferred::ALL.get(usize::from(digit).checked_sub(1)?)?,
+                _ => return None,
+            };
+            Some(Choice::Answer(Answer::Preference { preferred }))
+        }
+        Design::Label { labels, confidence } => match (label, confidence) {
+            (Some(label), Some(scale)) => {
+                let sure = digit.filter(|sure| scale.contains(*sure))?;
+                Some(Choice::Answer(Answer::Label { label: label.clone(), confidence: Some(sure) }))
+            }
+            _ => match digit? {
+                0 => Some(choose_label(design, None)),
+                place => labels.get(usize::from(place) - 1).map(|it| choose_label(design, Some(it.id.clone()))),
+            },
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::study::judgment::Input;
+    use crate::study::session::Act;
+    use crate::study::study::Study;
+
+    fn session_of(json: &str) -> Session {
+        Session::begin_simulated(&Study::from_json(json).unwrap(), 3, "s".to_owned(), 0.0).unwrap()
+    }
+
+    fn answer(choice: Option<Choice>) -> Answer {
+        match choice {
+            Some(Choice::Answer(answer)) => answer,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn keys_rate_pairs_on_the_scale_only() {
+        let session = session_of(include_str!("../../public/studies/everyday_words.json"));
+        assert_eq!(answer(choice_of_key(&session, "7", None)), Answer::Rating { rating: 7 });
+        for key in ["0", "8", "x", "+1", "ArrowLeft", "10"] {
+            assert_eq!(choice_of_key(&session, key, None), None, "{key}");
+        }
+    }
+
+    #[test]
+    fn keys_answer_questions_and_choose_the_odd_one_by_its_place() {
+        let mut session = session_of(include_str!("../../public/studies/odd_one_out.json"));
+        assert_eq!(choice_of_key(&session, "4", None), None);
+        assert_eq!(choice_of_key(&session, "0", None), None);
+        let right = answer(choice_of_key(&session, "2", None));
+        assert_eq!(right, Answer::Option { option: 1 });
+        session.answer(right, Act { rt_millis: 900.0, at: 0.0, input: Input::Keyboard, focus_losses: 0 }).unwrap();
+        let ids = session.current().unwrap().ids();
+        for (key, place) in [("1", 0), ("2", 1), ("3", 2), ("ArrowLeft", 0), ("ArrowRight", 2)] {
+            let chosen = answer(choice_of_key(&session, key, None));
+            assert_eq!(chosen, Answer::OddOne { stimulus: ids[place].clone() }, "{key}");
+        }
+        assert_eq!(choice_of_key(&session, "4", None), None);
+        assert_eq!(choice_of_key(&session, "0", None), None);
+    }
+}

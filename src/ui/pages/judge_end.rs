@@ -1,0 +1,170 @@
+//! After the last trial: what came out, the model beside it where it can be, and the person's own file.
+
+use leptos::prelude::*;
+
+use super::judge_page::Judging;
+use super::models_page::NeedsModel;
+use crate::eval::run::{ItemResult, Run, RunStatus, Settings};
+use crate::eval::tasks::pair_rating::{RATINGS, all_pairs, pair_items};
+use crate::protocol::NoticeKind;
+use crate::report::figure::Matrix;
+use crate::report::run_summary::run_notes;
+use crate::report::similarity::{Labels, matrix_from_run, scale_of, similarity_story};
+use crate::report::study_summary::{quality_sentences, study_figure};
+use crate::store::Collection;
+use crate::study::design::Design;
+use crate::study::judgment::similarity_matrix;
+use crate::study::quality;
+use crate::study::session::Session;
+use crate::study::study::Study;
+use crate::ui::charts::Chart;
+use crate::ui::components::progress_bar::ProgressBar;
+use crate::ui::download;
+use crate::ui::state::{State, words_of};
+
+/// Whether the model's rating task asks what this study asks: words on a scale of 1 to 7.
+fn model_can_rate(study: &Study) -> bool {
+    match &study.design {
+        Design::PairRating { scale } => {
+            (usize::from(scale.min), usize::from(scale.max)) == (1, RATINGS.len())
+                && study.stimuli.iter().all(|stimulus| stimulus.image.is_none())
+        }
+        _ => false,
+    }
+}
+
+/// The newest complete run of the model over the words of a study, and no others.
+async fn model_ratings(state: State, words: &[String]) -> Option<(Run, Vec<ItemResult>, Matrix)> {
+    let runs: Vec<Run> = state.list(Collection::Runs, None).await;
+    let wanted = words.len() * words.len().saturating_sub(1) / 2;
+    for run in runs.into_iter().rev() {
+        if run.task_id != "pair_rating" || run.status != RunStatus::Complete || run.n_items != wanted {
+            continue;
+        }
+        let results: Vec<ItemResult> = state.list(Collection::ItemResults, Some(&run.id)).await;
+        if let Ok(matrix) = matrix_from_run(&run.engine.model_name, words, &results) {
+            return Some((run, results, matrix));
+        }
+    }
+    None
+}
+
+/// The person's figure alone.
+fn own_figure(session: &Session) -> AnyView {
+    match study_figure(session.study(), session.judgments(), "You") {
+        Ok(figure) => view! { <Chart figure=figure /> }.into_any(),
+        Err(error) => view! { <p>{error.to_string()}</p> }.into_any(),
+    }
+}
+
+/// The model's ratings of the same pairs beside the person's.
+#[component]
+fn BesideModel(state: State, session: Session) -> impl IntoView {
+    let study = session.study().clone();
+    let (labels, values) = similarity_matrix(&study, session.judgments());
+    let person = Matrix { title: "You".to_owned(), labels: labels.clone(), values };
+    let model = {
+        let labels = labels.clone();
+        LocalResource::new(move || {
+            state.records_version.get();
+            let labels = labels.clone();
+            async move { model_ratings(state, &labels).await }
+        })
+    };
+    let rate = move |_| {
+        let words: Vec<&str> = labels.iter().map(String::as_str).collect();
+        let lines: Result<Vec<String>, _> = pair_items(&all_pairs(&words)).iter().map(serde_json::to_string).collect();
+        match lines {
+            Ok(lines) => state.run("pair_rating".to_owned(), Settings::default(), lines.join("\n"), None),
+            Err(error) => state.notify(NoticeKind::BadItems, error.to_string()),
+        }
+    };
+    let busy = move || state.runs.with(|runs| runs.command().is_some());
+    let progress = Signal::derive(move || {
+        state
+            .runs
+            .with(|runs| runs.active.as_ref().map_or((0.0, 0.0), |it| (it.results.len() as f64, it.run.n_items as f64)))
+    });
+    let words = Signal::derive(move || format!("{} of {} pairs", progress.get().0, progress.get().1));
+    let session_id = session.record().id.clone();
+    let figures = move || match model.get().flatten() {
+        None => own_figure(&session),
+        Some((run, results, theirs)) => {
+            let sources = [session_id.clone(), run.id.clone()];
+            let notes = run_notes(&run, &results);
+            let labels = Labels { title: &study.title, scale: scale_of(&study), notes: &notes, sources: &sources };
+            match similarity_story(&person, &theirs, &labels) {
+                Ok(story) => {
+                    let rho = story.agreement.as_ref().map_or_else(ToString::to_string, |it| {
+                        format!("Spearman's rho = {:.2}, n = {} pairs", it.rho, it.n_pairs)
+                    });
+                    view! {
+                        <p class="lede" data-testid="story">{story.sentence.clone()}</p>
+                        <p data-testid="rho">{rho}</p>
+                        <Chart figure=story.matrices />
+                        <Chart figure=story.scatter />
+                    }
+                    .into_any()
+                }
+                Err(error) => view! { <p>{error.to_string()}</p> {own_figure(&session)} }.into_any(),
+            }
+        }
+    };
+    view! {
+        {figures}
+        <NeedsModel what="the model's side of the comparison" />
+        <Show when=busy><ProgressBar label="The model rates the same pairs" progress=progress words=words /></Show>
+        <p>
+            <button type="button" class="primary" data-testid="rate-pairs" disabled=move || busy() || state.models.get().loaded.is_none() on:click=rate>
+                "Let the loaded model rate the same pairs"
+            </button>
+        </p>
+    }
+}
+
+fn save(state: State, name: &str, kind: &str, text: Result<String, String>) {
+    if let Err(detail) = text.and_then(|text| download::offer(name, kind, &text).map_err(|error| words_of(&error))) {
+        state.notify(NoticeKind::Unexpected, detail);
+    }
+}
+
+/// What came out.
+#[component]
+pub fn EndView(
+    /// The page.
+    judging: Judging,
+    /// A finished session.
+    session: Session,
+) -> impl IntoView {
+    let state = judging.state;
+    let study = session.study().clone();
+    let quality = quality::of_session(&study, session.records());
+    let figures = if model_can_rate(&study) {
+        view! { <BesideModel state=state session=session.clone() /> }.into_any()
+    } else {
+        own_figure(&session)
+    };
+    let code = session.completion_code();
+    let records = (session.record().clone(), session.records().to_vec());
+    let name = format!("study-{}_session-{}", study.id, session.record().id);
+    let as_json = move |_| {
+        let text = serde_json::to_string_pretty(&serde_json::json!({ "session": records.0, "judgments": records.1 }));
+        save(state, &format!("{name}.json"), "application/json", text.map_err(|error| error.to_string()));
+    };
+    view! {
+        <section class="stack" data-testid="judge-end">
+            <h2>"Thank you. This is how you see it"</h2>
+            {figures}
+            <section class="stack" data-testid="quality">
+                <h2>"How steady you were"</h2>
+                <ul>{quality_sentences(&quality).into_iter().map(|it| view! { <li>{it}</li> }).collect_view()}</ul>
+            </section>
+            {study.debrief.map(|text| view! { <section class="panel" data-testid="debrief"><h2>"What this was about"</h2><p>{text}</p></section> })}
+            {code.map(|code| view! { <p>"Completion code: " <output class="mono" data-testid="completion-code">{code}</output> ". It follows from your answers; give it to whoever asked you to take part."</p> })}
+            <div class="row">
+                <button type="button" data-testid="download-judgments" on:click=as_json>"Save my answers"</button>
+                <button type="button" class="quiet" data-testid="judge-again" on:click=move |_| judging.session.set(None)>"Take part again"</button>
+            </div>
+        </section>
+    }
+}
