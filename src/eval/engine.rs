@@ -37,7 +37,8 @@ pub struct Message {
 pub enum Prompt {
     /// Text taken as it is: no template, no tokens added.
     Raw(String),
-    /// A conversation, rendered by the model file's own chat template with the generation prompt appended.
+    /// A conversation, rendered by the model file's own chat template with the generation prompt appended. A last
+    /// turn of the assistant is a beginning that the model goes on with.
     Chat(Vec<Message>),
     /// Token ids taken as they are.
     Tokens(Vec<u32>),
@@ -94,6 +95,15 @@ pub enum Request {
         /// How many alternatives to report for each token (0 to 10).
         n_top: u8,
     },
+    /// How far two contexts move the distribution along one continuation.
+    Compare {
+        /// The context whose distribution is p.
+        prompt: Prompt,
+        /// The context whose distribution is q.
+        other: Prompt,
+        /// The continuation of both; a long one is compared only at its beginning.
+        continuation: Prompt,
+    },
     /// The distribution of the next token.
     Next {
         /// The context.
@@ -143,6 +153,23 @@ pub struct TokenStep {
     pub top: Vec<Alternative>,
 }
 
+/// One token of a continuation after two contexts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ComparedToken {
+    /// Vocabulary id.
+    pub id: u32,
+    /// The text that this token added.
+    pub text: String,
+    /// Natural log-probability after the first context.
+    pub logprob: f64,
+    /// Natural log-probability after the other context.
+    pub other_logprob: f64,
+    /// Place of the token among the most probable ones after the other context, from 1.
+    pub other_rank: u32,
+    /// KL(first || other) of the whole distributions at this place, in nats.
+    pub kl: f64,
+}
+
 /// Why a generated text ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -189,6 +216,13 @@ pub enum Response {
     Forced {
         /// The tokens of the text.
         tokens: Vec<TokenStep>,
+        /// Wall time in milliseconds.
+        millis: f64,
+    },
+    /// To `Compare`.
+    Compared {
+        /// The tokens of the continuation.
+        tokens: Vec<ComparedToken>,
         /// Wall time in milliseconds.
         millis: f64,
     },

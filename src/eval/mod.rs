@@ -3,6 +3,7 @@
 pub mod engine;
 pub mod item;
 pub mod metrics;
+pub mod overrule;
 pub mod prompts;
 pub mod run;
 pub mod runner;
@@ -12,3 +13,4 @@ pub mod scripted;
 pub mod task;
 pub mod tasks;
 pub mod transcript;
+pub mod transition;

@@ -334,3 +334,55 @@ fn a_sampled_answer_repeats_with_its_seed_only() {
     assert_eq!(sample(5), sample(5));
     assert_ne!(sample(5), sample(6));
 }
+
+#[test]
+fn a_begun_reply_is_gone_on_with() {
+    let turn = |role, content: &str| Message { role, content: content.to_owned() };
+    let begun = Prompt::Chat(vec![turn(Role::User, "q"), turn(Role::Assistant, "ab")]);
+    let n_prompt = |prompt: Prompt| {
+        let request = Request::Next { prompt, n_top: 3 };
+        let Ok(Response::Next { top, n_prompt_tokens, .. }) = ask(&mut model(FakeForward::default()), request) else {
+            panic!()
+        };
+        (n_prompt_tokens, top)
+    };
+    assert_eq!(n_prompt(begun), n_prompt(raw("[q]ab")));
+}
+
+#[test]
+fn two_contexts_are_compared_along_a_continuation() {
+    let mut model = model(FakeForward::default());
+    let compare = |prompt: &str, other: &str| Request::Compare {
+        prompt: raw(prompt),
+        other: raw(other),
+        continuation: raw("xyz"),
+    };
+    let Ok(Response::Compared { tokens, .. }) = ask(&mut model, compare("one", "two")) else { panic!() };
+    assert_eq!(tokens.iter().map(|it| it.text.as_str()).collect::<String>(), "xyz");
+    for (place, token) in tokens.iter().enumerate() {
+        let (own, other) = (format!("one{}", &"xyz"[..place]), format!("two{}", &"xyz"[..place]));
+        let letter = &"xyz"[place..=place];
+        assert!((token.logprob - direct_logprob(&own, letter)).abs() < 1e-9);
+        assert!((token.other_logprob - direct_logprob(&other, letter)).abs() < 1e-9);
+        // The definition, value by value.
+        let logits = |text: &str| {
+            let mut forward = FakeForward::default();
+            let tokens: Vec<u32> = text.bytes().map(u32::from).collect();
+            forward.read(&tokens, 0);
+            forward.logits(tokens.len())
+        };
+        let (p, q) = (logits(&own), logits(&other));
+        let (p_norm, q_norm) = (log_sum_exp(&p).unwrap(), log_sum_exp(&q).unwrap());
+        let mut kl = 0.0;
+        for (p, q) in p.iter().zip(&q) {
+            let (p, q) = (f64::from(*p) - p_norm, f64::from(*q) - q_norm);
+            kl += p.exp() * (p - q);
+        }
+        assert!((token.kl - kl).abs() < 1e-9 && kl > 0.0, "{} and {kl}", token.kl);
+        let wanted = q[token.id as usize];
+        assert_eq!(token.other_rank as usize, 1 + q.iter().filter(|logit| **logit > wanted).count());
+    }
+    let Ok(Response::Compared { tokens, .. }) = ask(&mut model, compare("one", "one")) else { panic!() };
+    assert!(tokens.iter().all(|it| it.kl < 1e-12 && it.logprob == it.other_logprob));
+    assert_eq!(ask(&mut model, compare("one", "")), Err(EngineError::EmptyInput));
+}

@@ -5,7 +5,8 @@
 //! prefix with the next prompt: the shared part of a benchmark's prompts is read once, every option after it.
 
 use crate::eval::engine::{
-    Alternative, Control, Engine, EngineError, EngineEvent, EngineInfo, Message, Prompt, Request, Response, SelfTest,
+    Alternative, Control, Engine, EngineError, EngineEvent, EngineInfo, Message, Prompt, Request, Response, Role,
+    SelfTest,
 };
 
 use super::forward::Forward;
@@ -101,7 +102,15 @@ impl<F: Forward> LanguageModel<F> {
             // A raw prompt may spell out a template of its own, control tokens included.
             Prompt::Raw(text) => self.encode(text, true),
             Prompt::Chat(messages) => {
-                self.codec.encode_chat(messages).map_err(|detail| EngineError::Tokenize { detail })
+                let (begun, asked) = match messages.split_last() {
+                    Some((last, asked)) if last.role == Role::Assistant => (Some(&last.content), asked),
+                    _ => (None, messages.as_slice()),
+                };
+                let mut tokens = self.codec.encode_chat(asked).map_err(|detail| EngineError::Tokenize { detail })?;
+                if let Some(text) = begun {
+                    tokens.extend(self.encode(text, false)?);
+                }
+                Ok(tokens)
             }
             Prompt::Tokens(ids) => {
                 if let Some(id) = ids.iter().find(|&&id| id as usize >= self.forward.n_vocab()) {
@@ -258,6 +267,10 @@ impl<F: Forward> LanguageModel<F> {
             Request::Forced { prompt, text, n_top } => {
                 let tokens = self.forced(index, prompt, text, usize::from(*n_top), control).await?;
                 Ok(Response::Forced { tokens, millis: (control.now)() - started })
+            }
+            Request::Compare { prompt, other, continuation } => {
+                let tokens = self.compare(index, prompt, other, continuation, control).await?;
+                Ok(Response::Compared { tokens, millis: (control.now)() - started })
             }
             Request::Next { prompt, n_top } => {
                 let tokens = self.prompt_tokens(prompt)?;

@@ -2,6 +2,7 @@
 
 pub mod chat_template;
 mod choices;
+mod compare;
 pub mod cpu_engine;
 pub mod error;
 pub mod forward;

@@ -1,5 +1,6 @@
 //! Records in, figures and tables out. Pure.
 
+pub mod comparison;
 pub mod demo;
 pub mod export;
 pub mod figure;

@@ -6,6 +6,7 @@ use super::score_badge::ScoreBadge;
 use crate::eval::engine::Response;
 use crate::eval::item::Target;
 use crate::eval::run::ItemResult;
+use crate::eval::tasks::token_shift::Shift;
 
 fn target_in_words(result: &ItemResult) -> Option<String> {
     match &result.item.target {
@@ -40,6 +41,15 @@ fn response_view(response: &Response, names: &[String]) -> AnyView {
         }
         Response::Text { text, .. } => view! { <p class="said-raw">{text.clone()}</p> }.into_any(),
         Response::Forced { tokens, .. } => view! { <p>{tokens.len()} " tokens scored"</p> }.into_any(),
+        Response::Compared { tokens, .. } => {
+            let marked = tokens.iter().map(|token| {
+                let shift = Shift::of_rank(token.other_rank).label();
+                let title =
+                    format!("{shift}: place {} without the instruction, KL {:.2} nats", token.other_rank, token.kl);
+                view! { <span class=format!("token {shift}") title=title>{token.text.clone()}</span> }
+            });
+            view! { <p class="said-raw" data-testid="token-shift">{marked.collect_view()}</p> }.into_any()
+        }
         Response::Next { top, .. } => {
             let words: Vec<String> = top
                 .iter()
