@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::eval::bench::{Measures, Part};
 use crate::eval::engine::{Backend, EngineInfo, Message, Response, Sampling, TokenStep};
 use crate::eval::item::ItemId;
 use crate::eval::run::{ItemResult, Run, RunStatus, Settings};
@@ -80,6 +81,11 @@ pub enum Command {
         items_jsonl: String,
         /// Items that already have a result.
         done: Vec<ItemId>,
+    },
+    /// Measure how fast the loaded model reads, writes and scores here.
+    Measure {
+        /// This command.
+        id: CommandId,
     },
     /// Stop a command at its next token or item.
     Cancel {
@@ -245,6 +251,20 @@ pub enum Event {
         run_id: String,
         /// How.
         status: RunStatus,
+    },
+    /// A part of the measurement begins.
+    Measuring {
+        /// The command.
+        id: CommandId,
+        /// Which.
+        part: Part,
+    },
+    /// The measurement is finished.
+    Measured {
+        /// The command.
+        id: CommandId,
+        /// The figures.
+        measures: Box<Measures>,
     },
     /// The model was dropped.
     Unloaded {

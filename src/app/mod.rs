@@ -37,7 +37,11 @@ pub fn slice_of(event: &Event, models: &models::Models, chat: &chat::Chat, runs:
     };
     match event {
         Event::Ready { .. } | Event::Notice { .. } => Slice::Worker,
-        Event::LoadProgress { .. } | Event::ModelReady { .. } | Event::Unloaded { .. } => Slice::Models,
+        Event::LoadProgress { .. }
+        | Event::ModelReady { .. }
+        | Event::Unloaded { .. }
+        | Event::Measuring { .. }
+        | Event::Measured { .. } => Slice::Models,
         Event::Token { .. } | Event::ChatDone { .. } => Slice::Chat,
         Event::RunStarted { .. } | Event::ItemDone { .. } | Event::RunEnded { .. } => Slice::Runs,
         Event::Prefill { id, .. } | Event::Failed { id, .. } => owner(*id),

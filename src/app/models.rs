@@ -1,5 +1,6 @@
 //! Which model is loading or loaded, how far, and how long it will take.
 
+use crate::eval::bench::{Measures, Part};
 use crate::eval::engine::EngineInfo;
 use crate::protocol::{CommandId, Event, LoadPhase};
 
@@ -70,17 +71,26 @@ pub struct Models {
     pub loading: Option<Loading>,
     /// The model that answers now.
     pub loaded: Option<Loaded>,
+    /// A measurement that is going on, and its part.
+    pub measuring: Option<(CommandId, Option<Part>)>,
+    /// The last measurement of the loaded model.
+    pub measures: Option<Measures>,
 }
 
 impl Models {
     /// The command that this part waits for.
     pub fn command(&self) -> Option<CommandId> {
-        self.loading.as_ref().map(|loading| loading.id)
+        self.loading.as_ref().map(|loading| loading.id).or(self.measuring.map(|(id, _)| id))
+    }
+
+    /// Notes that a measurement was asked for.
+    pub fn measure(&mut self, id: CommandId) {
+        self.measuring = Some((id, None));
     }
 
     /// Notes that a load was asked for; the worker drops the model before it.
     pub fn start(&mut self, id: CommandId, model_id: String, name: String) {
-        self.loaded = None;
+        *self = Self::default();
         self.loading = Some(Loading {
             id,
             model_id,
@@ -112,8 +122,16 @@ impl Models {
                 self.loading = None;
                 self.loaded = Some(Loaded { info: info.clone(), memory_bytes: *memory_bytes, cached: *cached });
             }
-            Event::Failed { id, .. } if self.command() == Some(*id) => self.loading = None,
-            Event::Unloaded { .. } => self.loaded = None,
+            Event::Measuring { id, part } => self.measuring = Some((*id, Some(*part))),
+            Event::Measured { measures, .. } => {
+                self.measuring = None;
+                self.measures = Some((**measures).clone());
+            }
+            Event::Failed { id, .. } if self.command() == Some(*id) => {
+                self.loading = None;
+                self.measuring = None;
+            }
+            Event::Unloaded { .. } => *self = Self::default(),
             _ => {}
         }
     }

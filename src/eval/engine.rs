@@ -402,6 +402,41 @@ impl Control<'static> {
     }
 }
 
+/// Work given to a device since it was opened, where a backend counts it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Work {
+    /// Kernels dispatched.
+    pub dispatches: u64,
+    /// Compute passes begun.
+    pub passes: u64,
+    /// Command buffers submitted.
+    pub submits: u64,
+    /// Writes into buffers.
+    pub uploads: u64,
+    /// Bytes of those writes.
+    pub upload_bytes: u64,
+    /// Bytes read back.
+    pub read_bytes: u64,
+    /// Most bytes of buffers at any time.
+    pub peak_bytes: u64,
+}
+
+impl Work {
+    /// What was done since `before`; the peak stays what it is.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        Self {
+            dispatches: self.dispatches - before.dispatches,
+            passes: self.passes - before.passes,
+            submits: self.submits - before.submits,
+            uploads: self.uploads - before.uploads,
+            upload_bytes: self.upload_bytes - before.upload_bytes,
+            read_bytes: self.read_bytes - before.read_bytes,
+            peak_bytes: self.peak_bytes,
+        }
+    }
+}
+
 /// Something that answers requests: a model on a device, or a table of answers.
 ///
 /// No `Send` bounds: native callers block on one thread, browsers have one thread a worker.
@@ -409,6 +444,11 @@ impl Control<'static> {
 pub trait Engine {
     /// What answers.
     fn info(&self) -> &EngineInfo;
+
+    /// Work that the device was given so far, where the backend counts it.
+    fn work(&self) -> Option<Work> {
+        None
+    }
 
     /// Answers every request, in order. An error belongs to its request alone; after a cancel the rest
     /// are `Err(Cancelled)`.

@@ -1,7 +1,7 @@
 //! The one thing a backend must do: read tokens and say how probable the next ones are. Everything above it
 //! (generation, option scoring, prefix reuse) is written once, in [`super::language_model`].
 
-use crate::eval::engine::{Control, EngineError, Sampling};
+use crate::eval::engine::{Control, EngineError, Sampling, Work};
 
 /// The probability of one given token, and the most probable ones in its place.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,6 +64,11 @@ pub trait Forward {
         n_top: usize,
         control: &Control<'_>,
     ) -> Result<Vec<TargetLogprob>, EngineError>;
+
+    /// Work that the device was given so far, where the backend counts it.
+    fn work(&self) -> Option<Work> {
+        None
+    }
 
     /// Whether [`Self::draw`] can follow this rule.
     fn can_draw(&self, _rule: &DrawRule) -> bool {

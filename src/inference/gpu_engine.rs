@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use crate::eval::engine::{Control, EngineError};
+use crate::eval::engine::{Control, EngineError, Work};
 use crate::gpu::kernels::draw::{self, DRAWN_LEN, MAX_STOP, MAX_TOP, RULE_LEN};
 use crate::gpu::kernels::{last_row, target_logprobs};
 use crate::gpu::{Gpu, GpuError, Layout, Prepared, Readback, Recording, Tensor, prepare};
@@ -217,6 +217,19 @@ impl Forward for GpuForward {
 
     fn context_length(&self) -> usize {
         self.decoder.cache.capacity
+    }
+
+    fn work(&self) -> Option<Work> {
+        let counters = self.gpu().counters();
+        Some(Work {
+            dispatches: counters.dispatches,
+            passes: counters.passes,
+            submits: counters.submits,
+            uploads: counters.uploads,
+            upload_bytes: counters.upload_bytes,
+            read_bytes: counters.read_bytes,
+            peak_bytes: self.gpu().peak_bytes(),
+        })
     }
 
     async fn next_logits(

@@ -6,7 +6,7 @@
 
 use crate::eval::engine::{
     Alternative, Control, Engine, EngineError, EngineEvent, EngineInfo, Message, Prompt, Request, Response, Role,
-    SelfTest,
+    SelfTest, Work,
 };
 
 use super::forward::Forward;
@@ -293,6 +293,10 @@ impl<F: Forward> LanguageModel<F> {
 impl<F: Forward> Engine for LanguageModel<F> {
     fn info(&self) -> &EngineInfo {
         &self.info
+    }
+
+    fn work(&self) -> Option<Work> {
+        self.forward.work()
     }
 
     async fn respond(&mut self, requests: &[Request], control: &Control<'_>) -> Vec<Result<Response, EngineError>> {

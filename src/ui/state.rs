@@ -309,6 +309,13 @@ impl State {
         self.cancel(self.models.with_untracked(Models::command));
     }
 
+    /// Measures the loaded model on this device.
+    pub fn measure(self) {
+        if let Some(id) = self.send(|id| Command::Measure { id }, None) {
+            self.models.update(|models| models.measure(id));
+        }
+    }
+
     /// Drops the model.
     pub fn unload(self) {
         self.send(|id| Command::Unload { id }, None);

@@ -13,7 +13,7 @@ use web_sys::{DedicatedWorkerGlobalScope, File, MessageEvent};
 use crate::eval::engine::{Backend, CancelFlag, Control, Engine, EngineError, EngineEvent, Request, SelfTest};
 use crate::eval::item::items_from_jsonl;
 use crate::eval::run::{RUN_SCHEMA, Run, RunStatus, Settings};
-use crate::eval::{runner, tasks};
+use crate::eval::{bench, runner, tasks};
 use crate::formats::FormatError;
 use crate::platform;
 use crate::protocol::{Command, CommandId, Event, LoadPhase, ModelOrigin, NoticeKind, PROTOCOL_VERSION};
@@ -137,6 +137,7 @@ fn command_id(command: &Command) -> CommandId {
         Command::Load { id, .. }
         | Command::Chat { id, .. }
         | Command::Run { id, .. }
+        | Command::Measure { id }
         | Command::Cancel { id }
         | Command::Unload { id } => *id,
         #[cfg(feature = "fault_injection")]
@@ -188,6 +189,7 @@ impl<L: Loader> Host<L> {
             Command::Run { id, run_id, task_id, settings, items_jsonl, done } => {
                 self.run(id, RunArguments { run_id, task_id, settings, items_jsonl, done }, cancel).await;
             }
+            Command::Measure { id } => self.measure(id, cancel).await,
             Command::Unload { id } => {
                 self.engine.replace(None);
                 self.send(&Event::Unloaded { id });
@@ -250,6 +252,19 @@ impl<L: Loader> Host<L> {
             Some(Ok(response)) => self.send(&Event::ChatDone { id, response }),
             Some(Err(error)) => self.fail(id, notice_of_engine(&error), error.to_string()),
             None => self.fail(id, NoticeKind::Unexpected, "the engine gave no answer".into()),
+        }
+    }
+
+    async fn measure(&self, id: CommandId, cancel: CancelFlag) {
+        let Some(mut engine) = self.engine.take() else {
+            return self.fail(id, NoticeKind::Unexpected, "no model is loaded".into());
+        };
+        let tell = |part| self.send(&Event::Measuring { id, part });
+        let measured = bench::measure(&mut engine, &control(cancel, &|_| {}), &tell).await;
+        self.engine.replace(Some(engine));
+        match measured {
+            Ok(measures) => self.send(&Event::Measured { id, measures: Box::new(measures) }),
+            Err(error) => self.fail(id, notice_of_engine(&error), error.to_string()),
         }
     }
 

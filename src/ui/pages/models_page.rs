@@ -8,9 +8,10 @@ use super::data_page::CachedModels;
 use super::home_page::DeviceLine;
 use crate::app::models::Loaded;
 use crate::app::{bytes_in_words, seconds_in_words};
+use crate::eval::bench::{Part, Rate};
 use crate::eval::engine::{Backend, SelfTest};
 use crate::formats::catalog::ModelCard;
-use crate::protocol::{LoadPhase, ModelOrigin};
+use crate::protocol::{LoadPhase, ModelOrigin, NoticeKind};
 use crate::ui::components::progress_bar::ProgressBar;
 use crate::ui::state::use_state;
 use crate::ui::{Heading, to};
@@ -121,6 +122,84 @@ fn LoadedFacts(loaded: Loaded) -> impl IntoView {
             </div>
         </section>
     }
+}
+
+/// How fast the loaded model is here, measured on request.
+#[component]
+fn ThisDevice() -> impl IntoView {
+    let state = use_state();
+    let measuring = move || state.models.with(|models| models.measuring);
+    let busy = move || {
+        measuring().is_some()
+            || state.chat.with(|chat| chat.command.is_some())
+            || state.runs.with(|runs| runs.command().is_some())
+    };
+    let said = RwSignal::new(String::new());
+    let figures = move || {
+        state.models.with(|models| models.measures.clone()).map(|measures| {
+            let row = |name: &'static str, unit: &'static str, rate: &Rate| {
+                let (n, seconds) = (rate.n, rate.millis / 1e3);
+                let per_second = rate.per_second();
+                let shown = if per_second < 10.0 { format!("{per_second:.2}") } else { format!("{per_second:.0}") };
+                view! { <tr><th scope="row">{name}</th><td class="number">{shown} " " {unit} " a second"</td><td class="number">{n} " in " {format!("{seconds:.1} s")}</td></tr> }
+            };
+            let n = f64::from(measures.decode.n.max(1));
+            let work = measures.decode_work.map(|work| {
+                let each = |count: u64| count as f64 / n;
+                view! {
+                    <p data-testid="measured-work">{format!(
+                        "For each token written: {:.1} kernel dispatches, {:.2} passes, {:.2} submits, {:.2} uploads. At most {} of graphics memory so far.",
+                        each(work.dispatches), each(work.passes), each(work.submits), each(work.uploads), bytes_in_words(work.peak_bytes),
+                    )}</p>
+                }
+            });
+            let card = serde_json::to_string_pretty(&measures);
+            let copy = move |_| match &card {
+                Ok(card) => copy_text(card.clone(), said),
+                Err(error) => state.notify(NoticeKind::Unexpected, error.to_string()),
+            };
+            view! {
+                <div class="scroll-x"><table data-testid="measures">
+                    <caption>{format!("{} on {}, measured just now", measures.engine.model_name, measures.engine.adapter)}</caption>
+                    <tbody>
+                        {row("Reading a prompt", "tokens", &measures.prefill)}
+                        {row("Writing", "tokens", &measures.decode)}
+                        {row("Scoring four options", "prompts", &measures.score)}
+                    </tbody>
+                </table></div>
+                {work}
+                <div class="row">
+                    <button type="button" data-testid="copy-measures" on:click=copy>"Copy as JSON"</button>
+                    <span role="status">{move || said.get()}</span>
+                </div>
+            }
+        })
+    };
+    view! {
+        <section class="panel stack" data-testid="this-device">
+            <h2>"This device"</h2>
+            <p>"Measures how fast the loaded model reads, writes and scores here. It takes about half a minute, longer on a slow device."</p>
+            {figures}
+            <div class="row">
+                <button type="button" data-testid="measure" disabled=busy on:click=move |_| state.measure()>"Measure"</button>
+                <button type="button" disabled=move || measuring().is_none() on:click=move |_| state.cancel_load()>"Stop"</button>
+                <span role="status">{move || measuring().map(|(_, part)| match part {
+                    None => "Waiting for the model…",
+                    Some(Part::Prefill) => "Reading a prompt…",
+                    Some(Part::Decode) => "Writing…",
+                    Some(Part::Score) => "Scoring options…",
+                })}</span>
+            </div>
+        </section>
+    }
+}
+
+/// Copies a text and says whether that worked.
+fn copy_text(text: String, said: RwSignal<String>) {
+    leptos::task::spawn_local(async move {
+        let copied = wasm_bindgen_futures::JsFuture::from(window().navigator().clipboard().write_text(&text)).await;
+        said.set(if copied.is_ok() { "Copied." } else { "The browser did not allow copying." }.to_owned());
+    });
 }
 
 #[component]
@@ -235,12 +314,13 @@ fn OwnUrl() -> impl IntoView {
 #[component]
 pub fn ModelsPage() -> impl IntoView {
     let state = use_state();
+    let loaded = Memo::new(move |_| state.models.with(|models| models.loaded.clone()));
     let has_gpu = move || state.device.get().class() == "gpu";
     view! {
         <Heading text="Models" />
         <DeviceLine />
         <LoadProgress />
-        {move || state.models.get().loaded.map(|loaded| view! { <LoadedFacts loaded=loaded /> })}
+        {move || loaded.get().map(|loaded| view! { <LoadedFacts loaded=loaded /> <ThisDevice /> })}
         <Show when=has_gpu>
             <div class="field">
                 <label for="backend">"Run models on"</label>

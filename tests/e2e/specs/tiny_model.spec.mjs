@@ -22,6 +22,12 @@ for (const project of ["cpu", "gpu"]) {
     await shoot(page, `loaded-${project}`);
     assert.match(await id("loaded-backend").textContent(), project === "gpu" ? /^Graphics card: \S/ : /^Processor: \S/);
 
+    await id("measure").click();
+    await id("measures").waitFor({ timeout: 120_000 });
+    assert.match(await id("measures").textContent(), /Writing[\d.]+ tokens a second/);
+    if (project === "gpu") assert.match(await id("measured-work").textContent(), /: [\d.]+ kernel dispatches/);
+    await shoot(page, `measured-${project}`);
+
     await id("go-chat").click();
     await id("chat-input").fill("Hello");
     await id("chat-input").press("Enter");
