@@ -17,7 +17,7 @@ use likewise::eval::engine::{
     Control, Engine, EngineError, EngineInfo, Finish, Message, Prompt, Request, Response, Role, Sampling, SelfTest,
 };
 use likewise::eval::item::items_from_jsonl;
-use likewise::eval::run::{ItemResult, Method, RUN_SCHEMA, Run, RunStatus, Settings};
+use likewise::eval::run::{ItemResult, Method, PromptFormat, RUN_SCHEMA, Run, RunStatus, Settings};
 use likewise::eval::tasks::pair_rating::{all_pairs, pair_items};
 use likewise::eval::{runner, tasks};
 use likewise::formats::FormatError;
@@ -122,9 +122,15 @@ enum Command {
         /// Only the first so many items.
         #[arg(long)]
         limit: Option<usize>,
-        /// How the question is put.
-        #[arg(long, default_value = "choose")]
-        method: MethodChoice,
+        /// How the question is put; the task's usual way by default.
+        #[arg(long)]
+        method: Option<MethodChoice>,
+        /// System message before every item.
+        #[arg(long, default_value = "")]
+        system: String,
+        /// For base models without a chat template: worked examples and `Question:`, `Answer:` lines.
+        #[arg(long)]
+        few_shot: bool,
         /// Marks the run as a demonstration wherever it is shown.
         #[arg(long)]
         demo: bool,
@@ -418,7 +424,7 @@ fn simulate_study(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 async fn run_task<E: Engine>(engine: &mut E, arguments: &Arguments) -> Result<usize, Failure> {
-    let Command::Run { task, items, study, limit, method, demo, out } = &arguments.command else {
+    let Command::Run { task, items, study, limit, method, system, few_shot, demo, out } = &arguments.command else {
         return Err("not a run".into());
     };
     let entry = tasks::find(task).ok_or_else(|| format!("there is no task {task:?}"))?;
@@ -429,10 +435,21 @@ async fn run_task<E: Engine>(engine: &mut E, arguments: &Arguments) -> Result<us
     let mut all: Vec<_> = items_from_jsonl(&text)?.into_iter().enumerate().collect();
     all.truncate(limit.unwrap_or(usize::MAX));
     let method = match method {
-        MethodChoice::Choose => Method::Choose,
-        MethodChoice::Generate => Method::Generate,
+        Some(MethodChoice::Choose) => Method::Choose,
+        Some(MethodChoice::Generate) => Method::Generate,
+        None => entry.info.methods.first().copied().unwrap_or(Method::Choose),
     };
-    let settings = Settings { method, seed: arguments.seed, n_items: *limit, ..Settings::default() };
+    if !entry.info.methods.contains(&method) {
+        return Err(format!("the task {task:?} is not put in this way").into());
+    }
+    let settings = Settings {
+        method,
+        seed: arguments.seed,
+        n_items: *limit,
+        system: system.clone(),
+        format: if *few_shot { PromptFormat::FewShot } else { PromptFormat::Chat },
+        ..Settings::default()
+    };
     let mut run = Run {
         schema: RUN_SCHEMA,
         id: platform::random_id(),

@@ -32,6 +32,11 @@ pub struct TaskInfo {
 }
 
 impl TaskInfo {
+    /// The wanted method where the task has it, else its usual one.
+    pub fn method(&self, wanted: Method) -> Method {
+        if self.methods.contains(&wanted) { wanted } else { self.methods.first().copied().unwrap_or(wanted) }
+    }
+
     /// The word for a verdict in this task.
     pub fn verdict_label(&self, verdict: Verdict) -> &'static str {
         match verdict {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Collection, Record, Store, StoreError};
+use crate::eval::overrule::HumanVerdict;
 use crate::eval::run::{ItemResult, Run};
 use crate::study::judgment::Judgment;
 use crate::study::session::SessionRecord;
@@ -195,6 +196,7 @@ fn check_record(record: &Record) -> Result<(), String> {
         Collection::Sessions => reads::<SessionRecord>(&record.json),
         Collection::Judgments => reads::<Judgment>(&record.json),
         Collection::Settings => reads::<serde_json::Value>(&record.json),
+        Collection::Verdicts => reads::<HumanVerdict>(&record.json),
     }
     .map_err(|detail| format!("record {:?} is not of its kind: {detail}", record.id))
 }

@@ -32,11 +32,14 @@ pub enum Collection {
     Judgments,
     /// What the person set; the newest record of an id counts.
     Settings,
+    /// [`crate::eval::overrule::HumanVerdict`]; parent = run id; the newest record of an id counts.
+    Verdicts,
 }
 
 impl Collection {
     /// Every collection.
-    pub const ALL: [Self; 5] = [Self::Runs, Self::ItemResults, Self::Sessions, Self::Judgments, Self::Settings];
+    pub const ALL: [Self; 6] =
+        [Self::Runs, Self::ItemResults, Self::Sessions, Self::Judgments, Self::Settings, Self::Verdicts];
 }
 
 /// One stored record.

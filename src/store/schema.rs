@@ -18,13 +18,16 @@ pub enum Step {
 }
 
 /// The steps that lead to each version, from version 1.
-pub const MIGRATIONS: &[&[Step]] = &[&[
-    Step::Create(Collection::Runs),
-    Step::Create(Collection::ItemResults),
-    Step::Create(Collection::Sessions),
-    Step::Create(Collection::Judgments),
-    Step::Create(Collection::Settings),
-]];
+pub const MIGRATIONS: &[&[Step]] = &[
+    &[
+        Step::Create(Collection::Runs),
+        Step::Create(Collection::ItemResults),
+        Step::Create(Collection::Sessions),
+        Step::Create(Collection::Judgments),
+        Step::Create(Collection::Settings),
+    ],
+    &[Step::Create(Collection::Verdicts)],
+];
 
 /// The newest version.
 pub const fn version() -> u32 {
@@ -44,6 +47,7 @@ pub const fn store_name(collection: Collection) -> &'static str {
         Collection::Sessions => "sessions",
         Collection::Judgments => "judgments",
         Collection::Settings => "settings",
+        Collection::Verdicts => "verdicts",
     }
 }
 

@@ -1,12 +1,21 @@
-//! One item of a run: question, answer, verdict, and the responses behind it.
+//! One item of a run: question, answer, verdict, what was asked and answered, and a person's own verdict.
 
 use leptos::prelude::*;
 
 use super::score_badge::ScoreBadge;
-use crate::eval::engine::Response;
+use crate::eval::engine::{Message, OptionScore, Prompt, Request, Response, Role};
 use crate::eval::item::Target;
-use crate::eval::run::ItemResult;
+use crate::eval::overrule::{HumanVerdict, verdict_on};
+use crate::eval::run::{ItemResult, Run};
+use crate::eval::score::Verdict;
+use crate::eval::scorers::choice::{Normalization, probabilities};
+use crate::eval::task::TaskInfo;
+use crate::eval::tasks;
 use crate::eval::tasks::token_shift::Shift;
+use crate::eval::transcript::transcript;
+
+/// Hears which item a person gave a verdict on; `None` takes it back.
+pub type OnVerdict = Callback<(ItemResult, Option<Verdict>)>;
 
 fn target_in_words(result: &ItemResult) -> Option<String> {
     match &result.item.target {
@@ -17,28 +26,35 @@ fn target_in_words(result: &ItemResult) -> Option<String> {
     }
 }
 
+/// Options with their probability among the options, per token as the tasks compare them.
+fn options_view(options: &[OptionScore], names: &[String]) -> AnyView {
+    let name = |index: usize| names.get(index).cloned().unwrap_or_else(|| format!("Option {}", index + 1));
+    let texts: Vec<String> = (0..options.len()).map(name).collect();
+    let shares = probabilities(options, &texts, Normalization::PerToken).unwrap_or_default();
+    let rows = options.iter().zip(&texts).enumerate().map(|(index, (option, text))| {
+        let share = shares.get(index).map(|share| format!("{:.1} %", 100.0 * share));
+        view! {
+            <tr>
+                <td>{text.clone()}</td>
+                <td class="number">{share}</td>
+                <td class="number">{format!("{:.3}", option.logprob)}</td>
+                <td class="number">{option.n_tokens}</td>
+                <td class="number">{format!("{:.3}", option.logprob_per_token())}</td>
+            </tr>
+        }
+    });
+    view! {
+        <div class="scroll-x"><table>
+            <thead><tr><th scope="col">"Option"</th><th scope="col" class="number">"Share"</th><th scope="col" class="number">"Log-probability"</th><th scope="col" class="number">"Tokens"</th><th scope="col" class="number">"Per token"</th></tr></thead>
+            <tbody>{rows.collect_view()}</tbody>
+        </table></div>
+    }
+    .into_any()
+}
+
 fn response_view(response: &Response, names: &[String]) -> AnyView {
     match response {
-        Response::Choice { options, .. } => {
-            let rows = options.iter().enumerate().map(|(index, option)| {
-                let name = names.get(index).cloned().unwrap_or_else(|| format!("Option {}", index + 1));
-                view! {
-                    <tr>
-                        <td>{name}</td>
-                        <td class="number">{format!("{:.3}", option.logprob)}</td>
-                        <td class="number">{option.n_tokens}</td>
-                        <td class="number">{format!("{:.3}", option.logprob_per_token())}</td>
-                    </tr>
-                }
-            });
-            view! {
-                <div class="scroll-x"><table>
-                    <thead><tr><th scope="col">"Option"</th><th scope="col" class="number">"Log-probability"</th><th scope="col" class="number">"Tokens"</th><th scope="col" class="number">"Per token"</th></tr></thead>
-                    <tbody>{rows.collect_view()}</tbody>
-                </table></div>
-            }
-            .into_any()
-        }
+        Response::Choice { options, .. } => options_view(options, names),
         Response::Text { text, .. } => view! { <p class="said-raw">{text.clone()}</p> }.into_any(),
         Response::Forced { tokens, .. } => view! { <p>{tokens.len()} " tokens scored"</p> }.into_any(),
         Response::Compared { tokens, .. } => {
@@ -61,24 +77,115 @@ fn response_view(response: &Response, names: &[String]) -> AnyView {
     }
 }
 
+fn prompt_view(prompt: &Prompt) -> AnyView {
+    let role = |message: &Message| match message.role {
+        Role::System => "system: ",
+        Role::User => "user: ",
+        Role::Assistant => "model: ",
+    };
+    match prompt {
+        Prompt::Chat(messages) => {
+            let turns = messages.iter().map(|message| {
+                view! { <p class="said-raw"><b>{role(message)}</b>{message.content.clone()}</p> }
+            });
+            turns.collect_view().into_any()
+        }
+        Prompt::Raw(text) => view! { <p class="said-raw">{text.clone()}</p> }.into_any(),
+        Prompt::Tokens(ids) => view! { <p>{ids.len()} " tokens"</p> }.into_any(),
+    }
+}
+
+fn turn_view(request: &Request, response: &Response) -> AnyView {
+    let (prompt, names) = match request {
+        Request::Choose { prompt, options } => (prompt, options.clone()),
+        Request::Generate { prompt, .. }
+        | Request::Forced { prompt, .. }
+        | Request::Next { prompt, .. }
+        | Request::Compare { prompt, .. } => (prompt, Vec::new()),
+    };
+    view! { <li>{prompt_view(prompt)} {response_view(response, &names)}</li> }.into_any()
+}
+
+/// A person's verdict beside the automatic one.
+fn verdict_view(
+    result: &ItemResult,
+    info: Option<&'static TaskInfo>,
+    said: Signal<Option<Verdict>>,
+    on_verdict: OnVerdict,
+) -> AnyView {
+    let label = move |verdict: Verdict| info.map_or(verdict.label(), |info| info.verdict_label(verdict));
+    let id = format!("verdict-{}", result.item.id);
+    let judged = result.clone();
+    let choose = move |event| {
+        let typed = event_target_value(&event);
+        let verdict = Verdict::ALL.into_iter().find(|verdict| verdict.label() == typed);
+        on_verdict.run((judged.clone(), verdict));
+    };
+    let options = Verdict::ALL.into_iter().filter(|verdict| *verdict != Verdict::Error).map(|verdict| {
+        view! { <option value=verdict.label() selected=move || said.get() == Some(verdict)>{label(verdict)}</option> }
+    });
+    view! {
+        <div class="row">
+            <label for=id.clone()>"Your own verdict"</label>
+            <select id=id data-testid="own-verdict" on:change=choose>
+                <option value="" selected=move || said.get().is_none()>"none"</option>
+                {options.collect_view()}
+            </select>
+        </div>
+    }
+    .into_any()
+}
+
 /// One item of a run.
 #[component]
 pub fn ItemView(
     /// Its result.
     result: ItemResult,
+    /// Its run; with it, what was asked can be shown.
+    #[prop(into)]
+    run: Option<Run>,
+    /// What the person said about items.
+    #[prop(optional, into)]
+    verdicts: Signal<Vec<HumanVerdict>>,
+    /// Where a person's verdict goes; without it none can be given.
+    #[prop(optional, into)]
+    on_verdict: Option<OnVerdict>,
 ) -> impl IntoView {
-    let names = result.item.choices.clone();
+    let info = run.as_ref().and_then(|run| tasks::find(&run.task_id)).map(|entry| entry.info);
+    let label = move |verdict: Verdict| info.map_or(verdict.label(), |info| info.verdict_label(verdict));
+    let badge = move |verdict: Verdict| view! { <ScoreBadge verdict=verdict label=label(verdict) /> };
     let value = result.score.value.map(|value| format!(" ({value:.2})"));
+    let judged = result.clone();
+    let said =
+        Signal::derive(move || verdicts.with(|verdicts| verdict_on(verdicts, &judged).and_then(|it| it.verdict)));
+    let own = move || said.get().map(|verdict| view! { <span>"you: "</span> {badge(verdict)} });
+    let names = result.item.choices.clone();
+    let of_verdict = on_verdict.map(|act| verdict_view(&result, info, said, act));
+    let shown = result.clone();
+    // Opened items alone are drawn in full: a run can have many thousand turns.
+    let open = RwSignal::new(false);
+    let turns = move || {
+        open.get().then(|| {
+            let turns = run.as_ref().map(|run| transcript(run, &shown)).unwrap_or_default();
+            if turns.is_empty() {
+                let plain = shown.responses.iter().map(|response| response_view(response, &names));
+                return plain.collect_view().into_any();
+            }
+            let listed = turns.iter().map(|(request, response)| turn_view(request, response));
+            view! { <ol class="turns" data-testid="turns">{listed.collect_view()}</ol> }.into_any()
+        })
+    };
     view! {
         <li data-testid="item" data-item=result.item.id.clone()>
             <div class="question">{result.item.prompt.clone()}</div>
-            <div class="row">{result.shown_verdict().map(|verdict| view! { <ScoreBadge verdict=verdict /> })} <span class="answer">{result.score.answer.clone()} {value}</span></div>
-            <details>
+            <div class="row">{result.shown_verdict().map(badge)} {own} <span class="answer">{result.score.answer.clone()} {value}</span></div>
+            <details on:toggle=move |_| open.set(true)>
                 <summary>"Why"</summary>
                 <p>{result.score.explanation.clone()}</p>
                 {target_in_words(&result).map(|words| view! { <p>{words}</p> })}
                 {(!result.item.note.is_empty()).then(|| view! { <p class="answer">{result.item.note.clone()}</p> })}
-                {result.responses.iter().map(|response| response_view(response, &names)).collect_view()}
+                {of_verdict}
+                {turns}
             </details>
         </li>
     }

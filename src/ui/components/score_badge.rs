@@ -9,6 +9,8 @@ use crate::eval::score::Verdict;
 pub fn ScoreBadge(
     /// The verdict.
     verdict: Verdict,
+    /// The task's own word for it.
+    label: &'static str,
 ) -> impl IntoView {
-    view! { <span class=format!("badge {}", verdict.label().replace(' ', "-"))>{verdict.label()}</span> }
+    view! { <span class=format!("badge {}", verdict.label().replace(' ', "-"))>{label}</span> }
 }

@@ -21,6 +21,7 @@ fn name_of(collection: Collection) -> &'static str {
         Collection::Sessions => "Study sessions",
         Collection::Judgments => "Judgments",
         Collection::Settings => "Settings",
+        Collection::Verdicts => "Your verdicts on items",
     }
 }
 

@@ -1,16 +1,21 @@
 //! Stored runs, and one of them in full.
 
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 use leptos_router::components::A;
 use leptos_router::hooks::use_query_map;
 
 use super::run_page::{resume, same_model, status_in_words};
+use crate::eval::overrule::{HumanVerdict, OVERRULE_SCHEMA, agreement, overruled};
 use crate::eval::run::{ItemResult, Run, RunStatus};
+use crate::eval::score::Verdict;
 use crate::eval::tasks;
+use crate::platform;
 use crate::protocol::NoticeKind;
+use crate::report::comparison::{acted_rightly, compare_runs};
 use crate::report::export::{run_to_csv, run_to_json};
 use crate::report::run_summary::run_summary;
-use crate::store::Collection;
+use crate::store::{Collection, Record};
 use crate::ui::charts::Chart;
 use crate::ui::components::counts::Counts;
 use crate::ui::components::item_view::ItemView;
@@ -38,11 +43,114 @@ fn save_file(state: State, name: &str, kind: &str, text: Result<String, impl std
     }
 }
 
+/// How a person's verdicts agree with the automatic ones, and what the run comes to with them.
+fn agreement_view(run: &Run, results: &[ItemResult], verdicts: Signal<Vec<HumanVerdict>>) -> impl IntoView + use<> {
+    let (run, results) = (run.clone(), results.to_vec());
+    move || {
+        let found = verdicts.with(|verdicts| agreement(&results, verdicts));
+        (found.judged > 0).then(|| {
+            let counted = verdicts.with(|verdicts| overruled(&results, verdicts));
+            let right = counted.iter().filter(|it| acted_rightly(it.verdict)).count();
+            let before = results.iter().filter(|it| acted_rightly(it.verdict)).count();
+            let words = format!(
+                "You judged {} of {} items and agree with the automatic verdict on {}. With your verdicts the model acted \
+                 rightly on {right} instead of {before}.",
+                found.judged, run.n_items, found.same
+            );
+            view! { <p data-testid="agreement">{words}</p> }
+        })
+    }
+}
+
+/// A choice of another run of the same task to compare with.
+fn compare_with(run: &Run, runs: &[Run]) -> impl IntoView + use<> {
+    let same =
+        |other: &&Run| other.id != run.id && other.task_id == run.task_id && other.task_version == run.task_version;
+    let id = run.id.clone();
+    let links = runs.iter().filter(same).take(12).map(|other| {
+        let name = format!("{}, {}", other.engine.model_name, when(other.started_at));
+        view! { <li><A href=to(&format!("/results?run={id}&with={}", other.id)) attr:data-testid="compare-with">{name}</A></li> }
+    });
+    let links = links.collect::<Vec<_>>();
+    (!links.is_empty()).then(|| {
+        view! { <details><summary>"Compare with another run of this task"</summary><ul>{links}</ul></details> }
+    })
+}
+
+/// Two runs on the same items.
+#[component]
+fn CompareView(first: (Run, Vec<ItemResult>), second: (Run, Vec<ItemResult>)) -> impl IntoView {
+    let found = match compare_runs((&first.0, &first.1), (&second.0, &second.1)) {
+        Ok(found) => found,
+        Err(error) => {
+            return view! { <p class="notice" data-testid="comparison-error">"These runs cannot be compared: " {error.to_string()} "."</p> }.into_any();
+        }
+    };
+    let only_differences = RwSignal::new(true);
+    let pairs = StoredValue::new(found.pairs);
+    let (run_a, run_b) = (StoredValue::new(first.0), StoredValue::new(second.0));
+    let listed = move || {
+        let shown: Vec<_> = pairs.with_value(|pairs| {
+            pairs.iter().filter(|pair| pair.differs() || !only_differences.get()).cloned().collect()
+        });
+        shown
+            .into_iter()
+            .map(|pair| {
+                view! {
+                    <ItemView result=pair.first run=run_a.get_value() />
+                    <ItemView result=pair.second run=run_b.get_value() />
+                }
+            })
+            .collect_view()
+    };
+    view! {
+        <section class="stack" data-testid="comparison">
+            <h2>"Two runs on the same items"</h2>
+            <p class="lede" data-testid="comparison-sentence">{found.sentence}</p>
+            <Chart figure=found.figure />
+            <label class="row">
+                <input type="checkbox" data-testid="only-differences" prop:checked=move || only_differences.get()
+                    on:change=move |event| only_differences.set(event_target_checked(&event)) />
+                "Only items on which the verdicts differ"
+            </label>
+            <ol class="item-list">{listed}</ol>
+        </section>
+    }
+    .into_any()
+}
+
 /// A run in full.
 #[component]
-fn RunView(run: Run, results: Vec<ItemResult>) -> impl IntoView {
+fn RunView(run: Run, results: Vec<ItemResult>, runs: Vec<Run>) -> impl IntoView {
     let state = use_state();
     let summary = run_summary(&run, &results);
+    let verdicts: RwSignal<Vec<HumanVerdict>> = RwSignal::default();
+    let id = run.id.clone();
+    spawn_local(async move {
+        let stored = state.list(Collection::Verdicts, Some(&id)).await;
+        verdicts.try_set(stored);
+    });
+    let on_verdict = Callback::new(move |(result, verdict): (ItemResult, Option<Verdict>)| {
+        let said = HumanVerdict {
+            schema: OVERRULE_SCHEMA,
+            run_id: result.run_id.clone(),
+            item_id: result.item.id.clone(),
+            automatic: result.verdict,
+            verdict,
+            at: platform::unix_millis(),
+        };
+        spawn_local(async move {
+            // Stored first, shown then.
+            let record = Record::new(Collection::Verdicts, said.id(), &said.run_id, &said);
+            if state.save(&[record]).await {
+                verdicts.try_update(|verdicts| verdicts.push(said));
+            }
+        });
+    });
+    let agreed = agreement_view(&run, &results, verdicts.into());
+    let others = compare_with(&run, &runs);
+    let again_link = to(&super::run_page::address(&run));
+    let of_items = run.clone();
     let going_on = state.runs.with_untracked(|runs| {
         runs.command().is_some() && runs.active.as_ref().is_some_and(|active| active.run.id == run.id)
     });
@@ -79,17 +187,22 @@ fn RunView(run: Run, results: Vec<ItemResult>) -> impl IntoView {
             <div class="row">
                 <button type="button" data-testid="export-json" on:click=as_json>"Save as JSON"</button>
                 <button type="button" data-testid="export-csv" on:click=as_csv>"Save as CSV"</button>
+                <A href=again_link attr:class="button" attr:data-testid="run-again">"Run again in the same way"</A>
                 {resumable.then(|| view! {
                     <button type="button" data-testid="result-resume" disabled=move || !same() on:click=move |_| resume(state, again.clone())>"Resume"</button>
                     <span class="hint">{move || (!other()).then_some("Load the same model first.")}</span>
                 })}
             </div>
             <Counts results=results.clone() />
+            {agreed}
+            {others}
             <Chart figure=summary.figure />
             {summary.more.into_iter().map(|figure| view! { <Chart figure=figure /> }).collect_view()}
             <details open>
                 <summary>"Every item"</summary>
-                <ol class="item-list">{results.into_iter().map(|result| view! { <ItemView result=result /> }).collect_view()}</ol>
+                <ol class="item-list">{results.into_iter().map(|result| view! {
+                    <ItemView result=result run=of_items.clone() verdicts=verdicts on_verdict=on_verdict />
+                }).collect_view()}</ol>
             </details>
         </section>
     }
@@ -101,6 +214,7 @@ pub fn ResultsPage() -> impl IntoView {
     let state = use_state();
     let query = use_query_map();
     let wanted = Memo::new(move |_| query.get().get("run"));
+    let with = Memo::new(move |_| query.get().get("with"));
     let runs = LocalResource::new(move || {
         state.records_version.get();
         async move {
@@ -109,17 +223,22 @@ pub fn ResultsPage() -> impl IntoView {
             runs
         }
     });
-    let open = LocalResource::new(move || {
-        let wanted = wanted.get();
-        state.records_version.get();
-        async move {
-            let id = wanted?;
-            let run: Run = state.get(Collection::Runs, &id).await?;
-            let mut results: Vec<ItemResult> = state.list(Collection::ItemResults, Some(&id)).await;
-            results.sort_by_key(|result| result.index);
-            Some((run, results))
-        }
-    });
+    let stored = move |id: Option<String>| async move {
+        let id = id?;
+        let run: Run = state.get(Collection::Runs, &id).await?;
+        let mut results: Vec<ItemResult> = state.list(Collection::ItemResults, Some(&id)).await;
+        results.sort_by_key(|result| result.index);
+        Some((run, results))
+    };
+    let load = move |wanted: Memo<Option<String>>| {
+        let loaded = LocalResource::new(move || {
+            state.records_version.get();
+            stored(wanted.get())
+        });
+        // A verdict of the person changes the records but not the run: what is open stays open.
+        Memo::new(move |_| loaded.get().flatten())
+    };
+    let (open, other) = (load(wanted), load(with));
     let list = move || {
         runs.get().map(|runs| {
             if runs.is_empty() {
@@ -146,7 +265,11 @@ pub fn ResultsPage() -> impl IntoView {
     };
     view! {
         <Heading text="Results" />
-        {move || open.get().flatten().map(|(run, results)| view! { <RunView run=run results=results /> })}
+        {move || Some((open.get()?, other.get()?)).map(|(first, second)| view! { <CompareView first=first second=second /> })}
+        {move || open.get().map(|(run, results)| {
+            let runs = runs.get_untracked().unwrap_or_default();
+            view! { <RunView run=run results=results runs=runs /> }
+        })}
         {list}
     }
 }

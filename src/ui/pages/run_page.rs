@@ -6,7 +6,7 @@ use leptos_router::components::A;
 use leptos_router::hooks::use_query_map;
 
 use super::models_page::NeedsModel;
-use crate::eval::run::{ItemResult, Method, Run, RunStatus, Settings};
+use crate::eval::run::{ItemResult, Method, PromptFormat, Run, RunStatus, Settings};
 use crate::eval::tasks;
 use crate::protocol::NoticeKind;
 use crate::store::Collection;
@@ -50,6 +50,34 @@ pub(crate) fn status_in_words(status: &RunStatus, going_on: bool) -> String {
     }
 }
 
+/// Address (below the site's root) that opens the run page with a run's configuration.
+pub(crate) fn address(run: &Run) -> String {
+    let settings = &run.settings;
+    let mut address = format!("/run?task={}&n={}&seed={}", run.task_id, run.n_items, settings.seed);
+    if settings.method == Method::Generate {
+        address.push_str("&method=generate");
+    }
+    if settings.format == PromptFormat::FewShot {
+        address.push_str("&format=few_shot");
+    }
+    if !settings.system.is_empty() {
+        address.push_str("&system=");
+        address.push_str(&String::from(js_sys::encode_uri_component(&settings.system)));
+    }
+    address
+}
+
+/// What is left to do, from this device's own speed on the items so far.
+fn time_left(results: &[ItemResult], n_items: usize) -> Option<String> {
+    let left = n_items.checked_sub(results.len()).filter(|left| *left > 0)?;
+    let spent: f64 = results.iter().map(|result| result.millis).sum();
+    let seconds = spent / results.len().max(1) as f64 * left as f64 / 1e3;
+    (!results.is_empty()).then(|| match seconds {
+        seconds if seconds < 90.0 => format!("about {seconds:.0} s left"),
+        seconds => format!("about {:.0} min left", seconds / 60.0),
+    })
+}
+
 /// Runs a task.
 #[component]
 pub fn RunPage() -> impl IntoView {
@@ -59,6 +87,19 @@ pub fn RunPage() -> impl IntoView {
     let method = RwSignal::new(Method::Choose);
     let n_items = RwSignal::new(10_u64);
     let seed = RwSignal::new(1_u64);
+    let system = RwSignal::new(String::new());
+    let few_shot = RwSignal::new(false);
+    Effect::new(move |_| {
+        let query = query.get();
+        let info = tasks::find(&task.get()).map(|entry| entry.info);
+        let wanted = if query.get("method").as_deref() == Some("generate") { Method::Generate } else { Method::Choose };
+        method.set(info.map_or(wanted, |info| info.method(wanted)));
+        let number = |name: &str, or: u64| query.get(name).and_then(|text| text.parse().ok()).unwrap_or(or);
+        n_items.set(number("n", 10).clamp(1, 1000));
+        seed.set(number("seed", 1).min(u64::MAX >> 11));
+        system.set(query.get("system").unwrap_or_default());
+        few_shot.set(query.get("format").as_deref() == Some("few_shot"));
+    });
     let busy = move || state.runs.with(|runs| runs.command().is_some());
     let ready = move || state.models.get().loaded.is_some();
     let start = move |()| {
@@ -67,6 +108,8 @@ pub fn RunPage() -> impl IntoView {
             method: method.get_untracked(),
             seed: seed.get_untracked(),
             n_items: Some(n_items.get_untracked() as usize),
+            system: system.get_untracked(),
+            format: if few_shot.get_untracked() { PromptFormat::FewShot } else { PromptFormat::Chat },
             ..Settings::default()
         };
         spawn_local(async move {
@@ -76,6 +119,7 @@ pub fn RunPage() -> impl IntoView {
             }
         });
     };
+    let methods = move || tasks::find(&task.get()).map(|entry| entry.info.methods.to_vec()).unwrap_or_default();
     let progress = Signal::derive(move || {
         state
             .runs
@@ -87,10 +131,20 @@ pub fn RunPage() -> impl IntoView {
             None => "starting".to_owned(),
         })
     });
-    let words = Signal::derive(move || format!("{} of {} items", progress.get().0, progress.get().1));
+    let words = Signal::derive(move || {
+        let (done, n_items) = progress.get();
+        let left = state.runs.with(|runs| {
+            runs.active
+                .as_ref()
+                .and_then(|it| time_left(&it.results, it.run.n_items))
+                .filter(|_| runs.command().is_some())
+        });
+        format!("{done} of {n_items} items{}", left.map_or_else(String::new, |left| format!(", {left}")))
+    });
     let results = Memo::new(move |_| {
         state.runs.with(|runs| runs.active.as_ref().map(|active| active.results.clone()).unwrap_or_default())
     });
+    let of_items = move || state.runs.with_untracked(|runs| runs.active.as_ref().map(|active| active.run.clone()));
     let ended = move || {
         state
             .runs
@@ -109,14 +163,32 @@ pub fn RunPage() -> impl IntoView {
                     <select id="method" data-testid="method" on:change=move |event| {
                         method.set(if event_target_value(&event) == "generate" { Method::Generate } else { Method::Choose });
                     }>
-                        <option value="choose">"Which option is most likely"</option>
-                        <option value="generate">"Let it write an answer"</option>
+                        {move || methods().into_iter().map(|it| {
+                            let (value, words) = match it {
+                                Method::Choose => ("choose", "Which option is most likely"),
+                                Method::Generate => ("generate", "Let it write an answer"),
+                            };
+                            view! { <option value=value selected=move || method.get() == it>{words}</option> }
+                        }).collect_view()}
                     </select>
                     <span class="hint">"Writing takes longer and may be unreadable."</span>
                 </div>
                 <NumberField id="n-items" label="Items" hint="The first so many of the file." range=(1, 1000) value=n_items />
                 <NumberField id="run-seed" label="Seed" hint="Repeats the run exactly." range=(0, u64::MAX >> 11) value=seed />
             </div>
+            <details>
+                <summary>"System message and base models"</summary>
+                <div class="field">
+                    <label for="run-system">"System message before every item"</label>
+                    <textarea id="run-system" data-testid="run-system" rows="2" prop:value=move || system.get()
+                        on:change=move |event| system.set(event_target_value(&event))></textarea>
+                </div>
+                <label class="row">
+                    <input type="checkbox" data-testid="few-shot" prop:checked=move || few_shot.get()
+                        on:change=move |event| few_shot.set(event_target_checked(&event)) />
+                    "Ask with worked examples instead of the chat template (for base models)"
+                </label>
+            </details>
             <div class="row">
                 <button type="submit" class="primary" data-testid="run-start" disabled=move || busy() || !ready()>"Start"</button>
                 <button type="button" data-testid="run-cancel" disabled=move || !busy() on:click=move |_| state.cancel_run()>"Stop"</button>
@@ -138,7 +210,7 @@ pub fn RunPage() -> impl IntoView {
                 })}
                 <ol class="item-list" data-testid="items">
                     <For each=move || results.get() key=|result| (result.run_id.clone(), result.item.id.clone()) let:result>
-                        <ItemView result=result />
+                        <ItemView result=result run=of_items() />
                     </For>
                 </ol>
             </section>
