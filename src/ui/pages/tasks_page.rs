@@ -30,7 +30,7 @@ pub fn TasksPage() -> impl IntoView {
     }
     let sections = aspects.into_iter().map(|aspect| {
         let cards = infos.iter().filter(|info| info.aspect == aspect).map(|info| card(info)).collect_view();
-        view! { <section class="stack"><h2>{aspect}</h2>{cards}</section> }
+        view! { <section class="stack"><h2>{aspect}</h2><div class="cards">{cards}</div></section> }
     });
     view! {
         <Heading text="Benchmarks" />
