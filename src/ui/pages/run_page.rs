@@ -120,36 +120,33 @@ pub fn RunPage() -> impl IntoView {
         });
     };
     let methods = move || tasks::find(&task.get()).map(|entry| entry.info.methods.to_vec()).unwrap_or_default();
+    // The run of another task belongs to that task's page.
+    let active = Memo::new(move |_| {
+        let task = task.get();
+        state.runs.with(|runs| runs.active.clone().filter(|it| it.run.task_id == task))
+    });
+    let going_on = move || state.runs.with(|runs| runs.command().is_some());
+    let elsewhere = move || {
+        let task = task.get();
+        going_on() && state.runs.with(|runs| runs.active.as_ref().is_some_and(|it| it.run.task_id != task))
+    };
     let progress = Signal::derive(move || {
-        state
-            .runs
-            .with(|runs| runs.active.as_ref().map_or((0.0, 0.0), |it| (it.results.len() as f64, it.run.n_items as f64)))
+        active.with(|it| it.as_ref().map_or((0.0, 0.0), |it| (it.results.len() as f64, it.run.n_items as f64)))
     });
     let label = Signal::derive(move || {
-        state.runs.with(|runs| match &runs.active {
-            Some(active) => status_in_words(&active.run.status, runs.command().is_some()),
-            None => "starting".to_owned(),
+        active.with(|it| {
+            it.as_ref().map_or_else(|| "starting".to_owned(), |it| status_in_words(&it.run.status, going_on()))
         })
     });
     let words = Signal::derive(move || {
         let (done, n_items) = progress.get();
-        let left = state.runs.with(|runs| {
-            runs.active
-                .as_ref()
-                .and_then(|it| time_left(&it.results, it.run.n_items))
-                .filter(|_| runs.command().is_some())
-        });
+        let left =
+            active.with(|it| it.as_ref().and_then(|it| time_left(&it.results, it.run.n_items))).filter(|_| going_on());
         format!("{done} of {n_items} items{}", left.map_or_else(String::new, |left| format!(", {left}")))
     });
-    let results = Memo::new(move |_| {
-        state.runs.with(|runs| runs.active.as_ref().map(|active| active.results.clone()).unwrap_or_default())
-    });
-    let of_items = move || state.runs.with_untracked(|runs| runs.active.as_ref().map(|active| active.run.clone()));
-    let ended = move || {
-        state
-            .runs
-            .with(|runs| runs.active.as_ref().filter(|_| runs.command().is_none()).map(|active| active.run.clone()))
-    };
+    let results = Memo::new(move |_| active.with(|it| it.as_ref().map(|it| it.results.clone()).unwrap_or_default()));
+    let of_items = move || active.with_untracked(|it| it.as_ref().map(|it| it.run.clone()));
+    let ended = move || active.with(|it| it.as_ref().map(|it| it.run.clone())).filter(|_| !going_on());
     view! {
         {move || match tasks::find(&task.get()) {
             Some(entry) => view! { <Heading text=entry.info.title /> <p>{entry.info.question}</p> }.into_any(),
@@ -194,7 +191,10 @@ pub fn RunPage() -> impl IntoView {
                 <button type="button" data-testid="run-cancel" disabled=move || !busy() on:click=move |_| state.cancel_run()>"Stop"</button>
             </div>
         </form>
-        <Show when=move || progress.get().1 != 0.0 || busy()>
+        <Show when=elsewhere>
+            <p role="status">"A run of another benchmark is going on; it can be stopped here."</p>
+        </Show>
+        <Show when=move || progress.get().1 != 0.0 || (busy() && !elsewhere())>
             <section class="stack" data-testid="run">
                 <ProgressBar label=label progress=progress words=words />
                 {move || view! { <Counts results=results.get() /> }}
