@@ -15,6 +15,7 @@ pub mod eval;
 pub mod report;
 pub mod study;
 
+pub mod cpu;
 pub mod gpu;
 pub mod inference;
 pub mod models;

@@ -1,7 +1,7 @@
 //! The processor worker: fetched only where WebGPU is missing or fails.
 
 use likewise::eval::engine::Backend;
-use likewise::inference::cpu_engine::{Arithmetic, CpuForward};
+use likewise::inference::cpu_engine::CpuForward;
 use likewise::inference::language_model::LanguageModel;
 use likewise::inference::load::load_cpu;
 use likewise::platform;
@@ -18,7 +18,7 @@ impl Loader for CpuLoader {
         let (weights, identity) = open_weights(&request).await?;
         let tell = |stage, done, total| request.tell(stage, done, total);
         let budget = request.budget_bytes;
-        let loaded = load_cpu(&weights, Arithmetic::Fast, &identity, budget, &tell, &request.control()).await;
+        let loaded = load_cpu(&weights, &identity, budget, &tell, &request.control()).await;
         let engine = loaded.map_err(failure_of)?;
         // The heap never shrinks, so its size is what the model costs.
         let memory_bytes = platform::heap_bytes();

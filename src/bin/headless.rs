@@ -24,10 +24,11 @@ use likewise::formats::FormatError;
 use likewise::formats::catalog::{Catalog, SelfTestProbe};
 use likewise::formats::source::ByteSource;
 use likewise::gpu::{Counters, Gpu, GpuError};
-use likewise::inference::cpu_engine::Arithmetic;
+use likewise::inference::cpu_engine::CpuForward;
 use likewise::inference::forward::Forward;
 use likewise::inference::language_model::LanguageModel;
 use likewise::inference::load::{ModelIdentity, load_cpu, load_gpu, probe_from_logits};
+use likewise::inference::oracle::Oracle;
 use likewise::platform;
 use likewise::stats::rng::Pcg32;
 use likewise::study::design::SimulatedParticipant;
@@ -79,19 +80,10 @@ enum MethodChoice {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ArithmeticChoice {
-    /// Weights stay quantized, activations are quantized to 8 bits for each product.
+    /// Weights stay quantized, activations are quantized to 16 bits for each product.
     Fast,
     /// Weights and activations in f32: what the GPU is checked against.
     Oracle,
-}
-
-impl From<ArithmeticChoice> for Arithmetic {
-    fn from(choice: ArithmeticChoice) -> Self {
-        match choice {
-            ArithmeticChoice::Fast => Self::Fast,
-            ArithmeticChoice::Oracle => Self::Oracle,
-        }
-    }
 }
 
 #[derive(Subcommand)]
@@ -622,9 +614,11 @@ async fn work(arguments: &Arguments) -> Result<usize, Failure> {
         let mut engine = load_gpu(&source, gpu.clone(), &identity, budget, &|_, _, _| {}, &control).await?;
         let meter = GpuMeter { gpu, weight_bytes: engine.forward().weight_bytes() };
         perform(&mut engine, arguments, seconds(), Some(&meter)).await
+    } else if probing || arguments.arithmetic == ArithmeticChoice::Oracle {
+        let mut engine = load_cpu::<Oracle>(&source, &identity, budget, &|_, _, _| {}, &control).await?;
+        perform(&mut engine, arguments, seconds(), None).await
     } else {
-        let arithmetic = if probing { Arithmetic::Oracle } else { arguments.arithmetic.into() };
-        let mut engine = load_cpu(&source, arithmetic, &identity, budget, &|_, _, _| {}, &control).await?;
+        let mut engine = load_cpu::<CpuForward>(&source, &identity, budget, &|_, _, _| {}, &control).await?;
         perform(&mut engine, arguments, seconds(), None).await
     }
 }

@@ -2,6 +2,13 @@
 //! (generation, option scoring, prefix reuse) is written once, in [`super::language_model`].
 
 use crate::eval::engine::{Control, EngineError, Sampling, Work};
+use crate::formats::FormatError;
+use crate::formats::gguf::GgufHeader;
+use crate::formats::source::ByteSource;
+use crate::models::names::NameTable;
+use crate::models::spec::DecoderSpec;
+
+use super::sampler::{log_sum_exp, top};
 
 /// The probability of one given token, and the most probable ones in its place.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +37,21 @@ pub struct DrawRule {
     pub n_top: usize,
     /// Tokens after which nothing more is to be read.
     pub stop_ids: Vec<u32>,
+}
+
+impl TargetLogprob {
+    /// Of `target` under `logits`: (`n_vocab`), with the `n_top` best tokens (lowest id first on a tie).
+    ///
+    /// # Errors
+    /// [`EngineError::NotANumber`]; [`EngineError::Tokenize`] for a target outside of the vocabulary.
+    pub fn of(logits: &[f32], target: u32, n_top: usize) -> Result<Self, EngineError> {
+        let norm = log_sum_exp(logits)?;
+        let Some(&logit) = logits.get(target as usize) else {
+            return Err(EngineError::Tokenize { detail: format!("the vocabulary has no token {target}") });
+        };
+        let top = top(logits, n_top).into_iter().map(|(id, logit)| (id, f64::from(logit) - norm)).collect();
+        Ok(Self { logprob: f64::from(logit) - norm, top })
+    }
 }
 
 /// A decoder with a key-value cache of one sequence.
@@ -88,4 +110,34 @@ pub trait Forward {
     ) -> Result<Vec<Drawn>, EngineError> {
         Err(EngineError::Backend { detail: "this backend draws no tokens".to_owned() })
     }
+}
+
+/// A forward pass on the processor, as it is loaded.
+#[expect(async_fn_in_trait, reason = "used as a generic parameter on one thread only")]
+pub trait CpuModel: Forward + Sized {
+    /// Largest Kullback-Leibler divergence from a stored distribution, in nats, at which it still passes.
+    const KL_LIMIT: f64;
+    /// Who computes, in words.
+    const ADAPTER: &'static str;
+
+    /// Bytes of memory that the weights take.
+    fn bytes_for(header: &GgufHeader) -> u64;
+
+    /// The file's main quantization and what became of it.
+    fn quantization(header: &GgufHeader) -> String;
+
+    /// Reads the weights, one tensor at a time. The cache holds at most `max_context` positions. `progress` hears how
+    /// many bytes of weights were read.
+    ///
+    /// # Errors
+    /// What the source says; [`FormatError::MissingTensor`], [`FormatError::Shape`] and [`FormatError::Quantization`]
+    /// for tensors that do not fit.
+    async fn load(
+        source: &impl ByteSource,
+        header: &GgufHeader,
+        spec: &DecoderSpec,
+        names: &NameTable,
+        max_context: usize,
+        progress: &dyn Fn(u64),
+    ) -> Result<Self, FormatError>;
 }

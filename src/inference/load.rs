@@ -14,9 +14,8 @@ use crate::models::spec::DecoderSpec;
 use crate::models::{family_of, weights};
 
 use super::chat_template::ChatTemplate;
-use super::cpu_engine::{Arithmetic, CpuForward};
 use super::error::LoadError;
-use super::forward::Forward;
+use super::forward::{CpuModel, Forward};
 use super::gpu_engine::{GpuEngine, GpuForward};
 use super::language_model::{LanguageModel, TextCodec};
 use super::sampler::log_sum_exp;
@@ -25,9 +24,8 @@ use super::tokenizer::Tokenizer;
 /// Largest Kullback-Leibler divergence from a stored distribution, in nats, at which a device still passes.
 /// Chosen, not measured: the tiny models stay below 3e-11, the default model is still to be measured.
 pub const GPU_KL_LIMIT: f64 = 1e-3;
-/// The same for the processor path, whose products quantize activations to 8 bits. Chosen, not
-/// measured.
-pub const CPU_KL_LIMIT: f64 = 0.05;
+/// The same for the processor path.
+pub const CPU_KL_LIMIT: f64 = 1e-3;
 /// Device memory for prepared recordings' scratch tensors beside logits; an upper estimate for models below 1 GB.
 const SCRATCH_BYTES: u64 = 16 << 20;
 
@@ -192,28 +190,20 @@ pub async fn load_gpu(
     Ok(model)
 }
 
-/// Loads a model onto the processor; otherwise as [`load_gpu`]. The oracle holds every weight as `f32` and is held to
-/// the GPU's limit.
+/// Loads a model onto the processor; otherwise as [`load_gpu`].
 ///
 /// # Errors
 /// [`LoadError`]; a cancel is heard before and after the weights are read.
-pub async fn load_cpu(
+pub async fn load_cpu<M: CpuModel>(
     source: &impl ByteSource,
-    arithmetic: Arithmetic,
     identity: &ModelIdentity,
     budget_bytes: u64,
     progress: &dyn Fn(LoadStage, u64, u64),
     control: &Control<'_>,
-) -> Result<LanguageModel<CpuForward>, LoadError> {
+) -> Result<LanguageModel<M>, LoadError> {
     progress(LoadStage::Header, 0, 0);
     let opened = open(source).await?;
-    let (weight_bytes, limit) = match arithmetic {
-        Arithmetic::Oracle => {
-            (opened.header.tensors.iter().map(|tensor| tensor.n_values() as u64 * 4).sum(), GPU_KL_LIMIT)
-        }
-        Arithmetic::Fast => (weights::device_bytes(&opened.header)?, CPU_KL_LIMIT),
-    };
-    let needed = weight_bytes + KvCache::bytes_for(&opened.spec);
+    let needed = M::bytes_for(&opened.header) + KvCache::bytes_for(&opened.spec);
     if needed > budget_bytes {
         return Err(FormatError::OverBudget { needed, budget: budget_bytes }.into());
     }
@@ -221,15 +211,14 @@ pub async fn load_cpu(
     let capacity = KvCache::capacity_for(&opened.spec);
     let on_bytes = |done| progress(LoadStage::Upload, done, total);
     let (header, spec, names) = (&opened.header, &opened.spec, opened.family.names);
-    let forward = CpuForward::load(source, header, spec, names, arithmetic, capacity, &on_bytes).await?;
+    let forward = M::load(source, header, spec, names, capacity, &on_bytes).await?;
     if control.cancel.is_cancelled() {
         return Err(FormatError::Cancelled.into());
     }
-    let quantization = forward.quantization().to_owned();
-    let adapter = "processor (candle-core)".to_owned();
-    let mut model = opened.into_model(forward, identity, source.len(), Backend::Cpu, adapter);
+    let quantization = M::quantization(header);
+    let mut model = opened.into_model(forward, identity, source.len(), Backend::Cpu, M::ADAPTER.to_owned());
     model.info.quantization = quantization;
-    let verdict = self_test(&mut model, &identity.self_test, limit, progress, control).await?;
+    let verdict = self_test(&mut model, &identity.self_test, M::KL_LIMIT, progress, control).await?;
     model.set_self_test(verdict);
     Ok(model)
 }

@@ -10,8 +10,11 @@ mod generate;
 pub mod gpu_engine;
 pub mod language_model;
 pub mod load;
+pub mod oracle;
 pub mod sampler;
 pub mod tokenizer;
 
 #[cfg(test)]
 mod fake;
+#[cfg(test)]
+mod golden;
