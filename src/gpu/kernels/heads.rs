@@ -64,9 +64,10 @@ impl Heads {
         (self.n_heads + 2 * self.n_kv_heads) * self.head_dim
     }
 
-    /// Length of `vectors`.
-    pub fn n_vectors(head_dim: usize, width: usize, normed: bool, biased: bool) -> usize {
-        head_dim / 2 + if normed { 2 * head_dim } else { 0 } + if biased { width } else { 0 }
+    /// Length that `vectors` must have.
+    pub fn n_vectors(&self) -> usize {
+        let norms = if self.norm_eps.is_some() { 2 * self.head_dim } else { 0 };
+        self.head_dim / 2 + norms + if self.biased { self.width() } else { 0 }
     }
 
     fn flags(&self) -> u32 {
@@ -76,7 +77,6 @@ impl Heads {
     fn check(&self, rec: &mut Recording, name: &'static str, qkv: &Tensor, cache: (&Tensor, &Tensor), state: &Tensor) {
         check_state(rec, name, state);
         check_f32(rec, name, &[qkv, cache.0, cache.1, &self.vectors]);
-        let n_vectors = Self::n_vectors(self.head_dim, self.width(), self.norm_eps.is_some(), self.biased);
         let ok = self.head_dim > 0
             && self.head_dim <= 256
             && self.head_dim.is_multiple_of(4)
@@ -85,7 +85,7 @@ impl Heads {
             && qkv.cols() == self.width()
             && cache.0.cols() == self.n_kv_heads * self.head_dim
             && cache.0.shape() == cache.1.shape()
-            && self.vectors.len() == n_vectors
+            && self.vectors.len() == self.n_vectors()
             && !qkv.is_empty();
         rec.check(ok, name, || format!("{:?}, cache {:?}, {self:?}", qkv.shape(), cache.0.shape()));
     }
@@ -160,13 +160,15 @@ mod tests {
     use crate::gpu::testing::*;
 
     /// Frequencies, then what the flags ask for, all made up.
-    fn heads(gpu: &crate::gpu::Gpu, sizes: (usize, usize, usize), style: Style, normed: bool, biased: bool) -> Heads {
-        let (n_heads, n_kv_heads, head_dim) = sizes;
-        let width = (n_heads + 2 * n_kv_heads) * head_dim;
+    fn heads(
+        gpu: &crate::gpu::Gpu,
+        (n_heads, n_kv_heads, head_dim): (usize, usize, usize),
+        style: Style,
+        (normed, biased): (bool, bool),
+    ) -> Heads {
         let mut vectors: Vec<f32> =
             (0..head_dim / 2).map(|i| 1e4_f64.powf(-2.0 * i as f64 / head_dim as f64) as f32).collect();
-        vectors.extend(noise(Heads::n_vectors(head_dim, width, normed, biased) - vectors.len(), 9));
-        Heads {
+        let mut heads = Heads {
             n_heads,
             n_kv_heads,
             head_dim,
@@ -176,7 +178,10 @@ mod tests {
             norm_eps: normed.then_some(1e-6),
             biased,
             vectors: tensor(gpu, &[vectors.len()], &vectors),
-        }
+        };
+        vectors.extend(noise(heads.n_vectors() - vectors.len(), 9));
+        heads.vectors = tensor(gpu, &[vectors.len()], &vectors);
+        heads
     }
 
     /// One head by definition: bias, norm, rotation.
@@ -197,9 +202,9 @@ mod tests {
             }
         }
         let before = x.clone();
-        for i in 0..half {
+        for (i, &frequency) in vectors.iter().take(half).enumerate() {
             let (a, b) = if heads.style == Style::Half { (i, i + half) } else { (2 * i, 2 * i + 1) };
-            let (s, c) = (pos as f64 * f64::from(vectors[i])).sin_cos();
+            let (s, c) = (pos as f64 * f64::from(frequency)).sin_cos();
             x[a] = before[a] * c - before[b] * s;
             x[b] = before[a] * s + before[b] * c;
         }
@@ -216,7 +221,7 @@ mod tests {
             ((2, 1, 256), Style::Half, true, true, 70, 65),
             ((6, 2, 80), Style::Half, false, true, 64, 1),
         ] {
-            let mut heads = heads(&gpu, sizes, style, normed, biased);
+            let mut heads = heads(&gpu, sizes, style, (normed, biased));
             heads.window = window;
             let (m, width, n_kv) = (3, heads.width(), heads.n_kv_heads * heads.head_dim);
             let vectors = pollster::block_on(gpu.read_f32(&heads.vectors, 0..heads.vectors.len())).unwrap();
