@@ -117,3 +117,24 @@ fn no_view_has_an_inline_style() {
     }
     assert!(problems.is_empty(), "the site's policy forbids inline styles:\n{}", problems.join("\n"));
 }
+
+#[test]
+fn every_dependency_is_named_in_the_code() {
+    let code: String = tests_and_sources().into_iter().map(|(_, text)| text).collect();
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let mut in_dependencies = false;
+    let mut unused = Vec::new();
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            in_dependencies = line.contains("dependencies]");
+        } else if let Some((name, _)) = line.split_once(" = ").filter(|_| in_dependencies && !line.starts_with(' ')) {
+            let word = name.replace('-', "_");
+            // Only named to turn on the browser's source of randomness for others.
+            let is_setting = word.starts_with("getrandom");
+            if !is_setting && !code.contains(&format!("{word}::")) {
+                unused.push(name.to_owned());
+            }
+        }
+    }
+    assert_eq!(unused, Vec::<String>::new());
+}
