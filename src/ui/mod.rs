@@ -1,5 +1,9 @@
 //! Leptos pages, components and charts.
-#![allow(clippy::needless_pass_by_value, reason = "a component owns its properties: its view outlives the call")]
+#![allow(
+    clippy::needless_pass_by_value,
+    clippy::large_types_passed_by_value,
+    reason = "a component owns its properties: its view outlives the call"
+)]
 
 pub mod charts;
 pub mod components;

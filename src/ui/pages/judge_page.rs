@@ -47,6 +47,7 @@ pub struct Judging {
     /// How often the page was left during the trial.
     focus_losses: RwSignal<u32>,
     /// The label that waits for its confidence.
+    #[expect(clippy::option_option, reason = "whether one waits, and then a label or that none fits")]
     label: RwSignal<Option<Option<String>>>,
     /// Trials done at the last break that is over.
     rested: RwSignal<Option<usize>>,
