@@ -4,6 +4,7 @@
 //! Weights keep the numbers of their file. Activations are quantized to 16 bits a block of 32 values: 8 bits, as
 //! llama.cpp and candle-core use, are not enough for models with outlier activations (`SmolLM2` answers nonsense),
 //! and 16 bits cost the same, because SIMD multiplies pairs of 16-bit numbers into 32-bit sums either way.
+#![allow(clippy::inline_always, reason = "most functions here are one instruction; a call would cost more")]
 
 mod activations;
 mod blocks;
