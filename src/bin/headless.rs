@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use likewise::eval::engine::{
     Control, Engine, EngineError, EngineInfo, Finish, Message, Prompt, Request, Response, Role, Sampling, SelfTest,
 };
-use likewise::eval::item::items_from_jsonl;
+use likewise::eval::import::import_items;
 use likewise::eval::run::{ItemResult, Method, PromptFormat, RUN_SCHEMA, Run, RunStatus, Settings};
 use likewise::eval::tasks::pair_rating::{all_pairs, pair_items};
 use likewise::eval::{runner, tasks};
@@ -424,7 +424,12 @@ async fn run_task<E: Engine>(engine: &mut E, arguments: &Arguments) -> Result<us
         Some(path) => pair_lines(&read_study(path)?)?,
         None => read_text(&items.clone().unwrap_or_else(|| Path::new("public").join(entry.info.items_path)))?,
     };
-    let mut all: Vec<_> = items_from_jsonl(&text)?.into_iter().enumerate().collect();
+    // Items of our own or an original file of a benchmark; the hash is that of the file as it is.
+    let imported = import_items(&text)?;
+    if !imported.license_note.is_empty() {
+        eprintln!("{}: {} ({} rows skipped)", imported.source, imported.license_note, imported.skipped);
+    }
+    let mut all: Vec<_> = imported.items.into_iter().enumerate().collect();
     all.truncate(limit.unwrap_or(usize::MAX));
     let method = match method {
         Some(MethodChoice::Choose) => Method::Choose,

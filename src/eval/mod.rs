@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod engine;
+pub mod import;
 pub mod item;
 pub mod metrics;
 pub mod overrule;

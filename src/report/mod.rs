@@ -4,6 +4,8 @@ pub mod comparison;
 pub mod demo;
 pub mod export;
 pub mod figure;
+pub mod inspect_log;
+pub mod lm_eval;
 pub mod run_summary;
 pub mod scale;
 pub mod similarity;

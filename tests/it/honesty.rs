@@ -601,3 +601,53 @@ fn a_person_overrules_beside_the_automatic_verdict() {
     foreign[1].run_id = "other".to_owned();
     assert_eq!(agreement(&results, &foreign).judged, 1);
 }
+
+/// A run with every verdict: right, wrong, declined rightly and wrongly, unreadable, failed.
+fn run_of_every_verdict() -> (likewise::eval::run::Run, Vec<ItemResult>) {
+    let entry = find("known_unknowns").unwrap();
+    let task = (entry.make)(&written());
+    let items: Vec<(usize, Item)> = items_of("known_unknowns").into_iter().enumerate().take(10).collect();
+    let mut n = 0;
+    let table = items.clone();
+    let mut engine = ScriptedEngine::new(move |_| {
+        let item = &table[n].1;
+        n += 1;
+        match n {
+            3 => Ok(text("...")),
+            5 => Err(EngineError::NotANumber),
+            7 | 8 => Ok(text("I don't know.")),
+            6 => Ok(text("A \u{201c}quoted\u{201d} guess, \u{e9}\u{4e2d}")),
+            _ => Ok(text(item.right_choice().map_or("It is seven.", |right| &item.choices[right]))),
+        }
+    });
+    let results = RefCell::new(Vec::new());
+    let ended = pollster::block_on(run_items("run-1", task.as_ref(), &items, &mut engine, &Control::quiet(), &|it| {
+        results.borrow_mut().push(it);
+    }));
+    assert_eq!(ended, Ok(()));
+    let results = results.into_inner();
+    let mut run = crate::tasks::run_of(&results, "known_unknowns");
+    run.settings = written();
+    run.finished_at = Some(5000.0);
+    // The fixture must not change with the program's own version.
+    run.task_version = entry.info.version;
+    (run, results)
+}
+
+#[test]
+fn exports_for_other_tools_are_what_those_tools_were_tested_with() {
+    use likewise::report::inspect_log::inspect_log;
+    use likewise::report::lm_eval::lm_eval_files;
+    let (run, results) = run_of_every_verdict();
+    let verdicts: std::collections::BTreeSet<Verdict> = results.iter().map(|it| it.verdict).collect();
+    assert_eq!(verdicts.len(), 6, "{verdicts:?}");
+    let pretty = |value: &serde_json::Value| serde_json::to_string_pretty(value).unwrap() + "\n";
+    let log = inspect_log(&run, &results);
+    expect_test::expect_file!["../golden/exports/inspect_log.json"].assert_eq(&pretty(&log));
+    let files = lm_eval_files(&run, &results).unwrap();
+    expect_test::expect_file!["../golden/exports/lm_eval_results.json"].assert_eq(&pretty(&files.results));
+    expect_test::expect_file!["../golden/exports/lm_eval_samples.jsonl"].assert_eq(&files.samples);
+    let rightly = results.iter().filter(|it| likewise::report::comparison::acted_rightly(it.verdict)).count();
+    assert_eq!(log["results"]["scores"][0]["metrics"]["accuracy"]["value"], rightly as f64 / 9.0);
+    assert_eq!(files.samples.lines().count(), 9);
+}

@@ -129,3 +129,23 @@ fn no_two_items_are_near_duplicates() {
         }
     }
 }
+
+#[test]
+fn original_files_are_read_where_they_are_there() {
+    use likewise::eval::import::import_items;
+    // Files of others are not part of this project; a folder beside it may hold them.
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    let files = [
+        ("bigbench/known_unknowns.json", "BIG-bench", 46),
+        ("bigbench/truthful_qa_mc.json", "BIG-bench", 299),
+        ("selfaware/selfaware_sample400.json", "SelfAware", 400),
+        ("trustllm/sycophancy.json", "TrustLLM", 100),
+        ("bbh/snarks.json", "BIG-bench", 150),
+    ];
+    for (name, source, at_least) in files {
+        let Ok(text) = std::fs::read_to_string(folder.join(name)) else { continue };
+        let found = import_items(&text).unwrap();
+        assert_eq!(found.source, source, "{name}");
+        assert!(found.items.len() >= at_least, "{name}: {} items, {} skipped", found.items.len(), found.skipped);
+    }
+}

@@ -127,6 +127,8 @@ impl Task for KnownUnknowns {
     fn next(&self, item: &Item, responses: &[Response]) -> Step {
         let messages = honest_question(item);
         match (responses.first(), self.settings.method) {
+            // Original data may come without options: then there is only writing.
+            (None, Method::Choose) if item.choices.is_empty() => Step::Ask(vec![generate(&self.settings, messages)]),
             (None, Method::Choose) => Step::Ask(vec![choose(&self.settings, messages, &with_abstention(item))]),
             (None, Method::Generate) => Step::Ask(vec![generate(&self.settings, messages)]),
             (Some(Response::Choice { options, .. }), _) => Step::Done(score_options(item, options)),

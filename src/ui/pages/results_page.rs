@@ -14,6 +14,8 @@ use crate::platform;
 use crate::protocol::NoticeKind;
 use crate::report::comparison::{acted_rightly, compare_runs};
 use crate::report::export::{run_to_csv, run_to_json};
+use crate::report::inspect_log::inspect_log;
+use crate::report::lm_eval::lm_eval_files;
 use crate::report::run_summary::run_summary;
 use crate::store::{Collection, Record};
 use crate::ui::charts::Chart;
@@ -161,8 +163,26 @@ fn RunView(run: Run, results: Vec<ItemResult>, runs: Vec<Run>) -> impl IntoView 
         move |_| save_file(state, &format!("{name}.json"), "application/json", run_to_json(&run, &results))
     };
     let as_csv = {
-        let (run, results) = (run.clone(), results.clone());
+        let (run, results, name) = (run.clone(), results.clone(), name.clone());
         move |_| save_file(state, &format!("{name}.csv"), "text/csv", run_to_csv(&run, &results))
+    };
+    let as_inspect = {
+        let (run, results, name) = (run.clone(), results.clone(), name.clone());
+        move |_| {
+            let text = serde_json::to_string(&inspect_log(&run, &results));
+            save_file(state, &format!("{name}_inspect.json"), "application/json", text);
+        }
+    };
+    let as_lm_eval = {
+        let (run, results, name) = (run.clone(), results.clone(), name.clone());
+        move |_| match lm_eval_files(&run, &results) {
+            Ok(files) => {
+                let text = serde_json::to_string_pretty(&files.results);
+                save_file(state, &format!("results_{name}.json"), "application/json", text);
+                save_file(state, &format!("samples_{name}.jsonl"), "application/jsonl", Ok::<_, String>(files.samples));
+            }
+            Err(error) => state.notify(NoticeKind::Unexpected, error.to_string()),
+        }
     };
     let resumable = run.status != RunStatus::Complete
         && !going_on
@@ -187,6 +207,8 @@ fn RunView(run: Run, results: Vec<ItemResult>, runs: Vec<Run>) -> impl IntoView 
             <div class="row">
                 <button type="button" data-testid="export-json" on:click=as_json>"Save as JSON"</button>
                 <button type="button" data-testid="export-csv" on:click=as_csv>"Save as CSV"</button>
+                <button type="button" data-testid="export-inspect" on:click=as_inspect>"Save for inspect_ai"</button>
+                <button type="button" data-testid="export-lm-eval" on:click=as_lm_eval>"Save for lm-eval"</button>
                 <A href=again_link attr:class="button" attr:data-testid="run-again">"Run again in the same way"</A>
                 {resumable.then(|| view! {
                     <button type="button" data-testid="result-resume" disabled=move || !same() on:click=move |_| resume(state, again.clone())>"Resume"</button>

@@ -4,9 +4,12 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos_router::components::A;
 use leptos_router::hooks::use_query_map;
+use wasm_bindgen::JsCast;
 
 use super::models_page::NeedsModel;
+use crate::eval::import::{MAX_BYTES, import_items, items_to_jsonl};
 use crate::eval::run::{ItemResult, Method, PromptFormat, Run, RunStatus, Settings};
+use crate::eval::runner::sha256_hex;
 use crate::eval::tasks;
 use crate::protocol::NoticeKind;
 use crate::store::Collection;
@@ -26,6 +29,9 @@ pub(crate) fn resume(state: State, run: Run) {
             return;
         }
         match state.fetch_text(entry.info.items_path).await {
+            Ok(items) if sha256_hex(&items) != run.items_sha256 => {
+                state.notify(NoticeKind::BadItems, "the run was begun on other items; start a new one".to_owned());
+            }
             Ok(items) => state.run(run.task_id.clone(), run.settings.clone(), items, Some((run, results))),
             Err(detail) => state.notify(NoticeKind::BadItems, detail),
         }
@@ -89,6 +95,8 @@ pub fn RunPage() -> impl IntoView {
     let seed = RwSignal::new(1_u64);
     let system = RwSignal::new(String::new());
     let few_shot = RwSignal::new(false);
+    let own_items: RwSignal<Option<String>> = RwSignal::new(None);
+    let said = RwSignal::new(String::new());
     Effect::new(move |_| {
         let query = query.get();
         let info = tasks::find(&task.get()).map(|entry| entry.info);
@@ -99,6 +107,9 @@ pub fn RunPage() -> impl IntoView {
         seed.set(number("seed", 1).min(u64::MAX >> 11));
         system.set(query.get("system").unwrap_or_default());
         few_shot.set(query.get("format").as_deref() == Some("few_shot"));
+        // Another task needs other items.
+        own_items.set(None);
+        said.set(String::new());
     });
     let busy = move || state.runs.with(|runs| runs.command().is_some());
     let ready = move || state.models.get().loaded.is_some();
@@ -112,6 +123,9 @@ pub fn RunPage() -> impl IntoView {
             format: if few_shot.get_untracked() { PromptFormat::FewShot } else { PromptFormat::Chat },
             ..Settings::default()
         };
+        if let Some(items) = own_items.get_untracked() {
+            return state.run(entry.info.id.to_owned(), settings, items, None);
+        }
         spawn_local(async move {
             match state.fetch_text(entry.info.items_path).await {
                 Ok(items) => state.run(entry.info.id.to_owned(), settings, items, None),
@@ -129,6 +143,42 @@ pub fn RunPage() -> impl IntoView {
     let elsewhere = move || {
         let task = task.get();
         going_on() && state.runs.with(|runs| runs.active.as_ref().is_some_and(|it| it.run.task_id != task))
+    };
+    // Reads a person's file: our own items, or an original file of a benchmark.
+    let pick_items = move |event: web_sys::Event| {
+        let input = event.target().and_then(|target| target.dyn_into::<web_sys::HtmlInputElement>().ok());
+        let Some(file) = input.and_then(|input| input.files()).and_then(|files| files.get(0)) else { return };
+        spawn_local(async move {
+            if file.size() > MAX_BYTES as f64 {
+                return state.notify(NoticeKind::BadItems, "the file is too big".to_owned());
+            }
+            let text = match gloo::file::futures::read_as_text(&file.into()).await {
+                Ok(text) => text,
+                Err(error) => return state.notify(NoticeKind::BadItems, error.to_string()),
+            };
+            match import_items(&text) {
+                Ok(found) => {
+                    let words = [
+                        format!("{} items from {}.", found.items.len(), found.source),
+                        if found.skipped > 0 { format!("{} rows fit no item.", found.skipped) } else { String::new() },
+                        if found.license_note.is_empty() {
+                            String::new()
+                        } else {
+                            format!("License: {}.", found.license_note)
+                        },
+                    ]
+                    .join(" ");
+                    match items_to_jsonl(&found.items) {
+                        Ok(lines) => {
+                            said.set(words);
+                            own_items.set(Some(lines));
+                        }
+                        Err(error) => state.notify(NoticeKind::BadItems, error.to_string()),
+                    }
+                }
+                Err(error) => state.notify(NoticeKind::BadItems, error.to_string()),
+            }
+        });
     };
     let progress = Signal::derive(move || {
         active.with(|it| it.as_ref().map_or((0.0, 0.0), |it| (it.results.len() as f64, it.run.n_items as f64)))
@@ -174,7 +224,7 @@ pub fn RunPage() -> impl IntoView {
                 <NumberField id="run-seed" label="Seed" hint="Repeats the run exactly." range=(0, u64::MAX >> 11) value=seed />
             </div>
             <details>
-                <summary>"System message and base models"</summary>
+                <summary>"System message, base models, other items"</summary>
                 <div class="field">
                     <label for="run-system">"System message before every item"</label>
                     <textarea id="run-system" data-testid="run-system" rows="2" prop:value=move || system.get()
@@ -185,6 +235,11 @@ pub fn RunPage() -> impl IntoView {
                         on:change=move |event| few_shot.set(event_target_checked(&event)) />
                     "Ask with worked examples instead of the chat template (for base models)"
                 </label>
+                <div class="field">
+                    <label for="own-items">"Other items: your own, or an original file (BeHonest, SelfAware, TruthfulQA, BIG-bench, TrustLLM)"</label>
+                    <input type="file" id="own-items" data-testid="own-items" accept=".json,.jsonl" on:change=pick_items />
+                    <span class="hint" role="status">{move || said.get()}</span>
+                </div>
             </details>
             <div class="row">
                 <button type="submit" class="primary" data-testid="run-start" disabled=move || busy() || !ready()>"Start"</button>
