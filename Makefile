@@ -43,8 +43,7 @@ test-native:
 test-real: model
 	$(call timed,real model tests,LIKEWISE_MODEL=$(CURDIR)/models-cache/$(MODEL) cargo test --test real)
 
-test-e2e: build
-	$(call timed,browser tests,cd tests/e2e && node --test --test-concurrency=1 specs/*.spec.mjs)
+test-e2e: build model setup-test
+	$(call timed,browser tests,cd tests/e2e && LIKEWISE_MODEL=$(CURDIR)/models-cache/$(MODEL) node --test --test-concurrency=1 specs/*.spec.mjs)
 
-# The browser tests are written but have not passed yet, so they are not part of `test`: run `make test-e2e`.
-test: setup-test fmt lint test-native test-real
+test: setup-test fmt lint test-native test-real test-e2e
