@@ -30,12 +30,8 @@ use likewise::inference::language_model::LanguageModel;
 use likewise::inference::load::{ModelIdentity, load_cpu, load_gpu, probe_from_logits};
 use likewise::inference::oracle::Oracle;
 use likewise::platform;
-use likewise::stats::rng::Pcg32;
-use likewise::study::design::SimulatedParticipant;
-use likewise::study::judgment::Input;
-use likewise::study::session::{Act, Session};
+use likewise::study::simulation::Simulation;
 use likewise::study::study::Study;
-use likewise::study::trial::Answer;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -48,7 +44,10 @@ struct Arguments {
     /// Catalog with the values for the check after loading; matched by the file's SHA-256.
     #[arg(long, global = true, default_value = "public/models/catalog.json")]
     catalog: PathBuf,
-    /// Most bytes of GPU memory.
+    /// For a file without stored values: computes some with the processor's f32 oracle before the file is used.
+    #[arg(long, global = true)]
+    check: bool,
+    /// Most bytes of memory for weights, cache and passes.
     #[arg(long, global = true, default_value_t = 4 << 30)]
     budget_bytes: u64,
     /// Where the arithmetic runs; by default the GPU where there is an adapter, else the processor.
@@ -149,7 +148,7 @@ enum Command {
         groups: String,
         /// How many participants.
         #[arg(long, default_value_t = 1)]
-        participants: u64,
+        participants: u32,
         /// Half width of the uniform noise on a similarity between 0 and 1.
         #[arg(long, default_value_t = 0.25)]
         noise: f64,
@@ -386,31 +385,15 @@ fn simulate_study(arguments: &Arguments) -> Result<(), Failure> {
         return Err("not a simulation".into());
     };
     let study = read_study(study)?;
-    let groups: Vec<Vec<&str>> = groups.split('/').map(|group| group.split(',').map(str::trim).collect()).collect();
-    if let Some(stimulus) = study.stimuli.iter().find(|s| !groups.iter().flatten().any(|id| *id == s.id)) {
-        return Err(format!("the stimulus {:?} is in no group", stimulus.id).into());
-    }
-    let similarity = |a: &str, b: &str| {
-        if groups.iter().any(|group| group.contains(&a) && group.contains(&b)) { 0.8 } else { 0.2 }
+    let simulation = Simulation {
+        study_id: study.id.clone(),
+        seed: arguments.seed,
+        n_participants: *participants,
+        noise: *noise,
+        groups: groups.split('/').map(|group| group.split(',').map(|id| id.trim().to_owned()).collect()).collect(),
     };
-    // All answers to a prompt are equally good.
-    let strength = |_: &str| 0.0;
-    let participant =
-        SimulatedParticipant { similarity: &similarity, strength: &strength, noise: *noise, attentive: true };
-    for number in 0..*participants {
-        let mut rng = Pcg32::new(arguments.seed.wrapping_add(number));
-        let id = format!("simulated-{}-{number}", arguments.seed);
-        let mut session = Session::begin_simulated(&study, arguments.seed.wrapping_add(number), id, 0.0)?;
-        while let Some(trial) = session.current().cloned() {
-            let answer = match session.question_of(&trial.kind) {
-                Some(question) => Answer::Option { option: question.right },
-                None => study.design.simulate(&mut || rng.unit(), &participant, &trial),
-            };
-            // A program has no response time and no moment: both are 0.
-            let act = Act { rt_millis: 0.0, at: 0.0, input: Input::Keyboard, focus_losses: 0 };
-            let judgment = session.answer(answer, act)?;
-            println!("{}", serde_json::to_string(&judgment)?);
-        }
+    for judgment in simulation.judgments(&study)? {
+        println!("{}", serde_json::to_string(&judgment)?);
     }
     Ok(())
 }
@@ -587,6 +570,24 @@ async fn perform<F: Forward>(
     }
 }
 
+/// Next-token distributions of the f32 oracle, for a file whose catalog card has none or that has no card.
+async fn oracle_probes(
+    source: &FileSource,
+    identity: &ModelIdentity,
+    budget_bytes: u64,
+) -> Result<Vec<SelfTestProbe>, Failure> {
+    let mut oracle = load_cpu::<Oracle>(source, identity, budget_bytes, &|_, _, _| {}, &control()).await?;
+    let mut probes = Vec::new();
+    for text in
+        ["Once", "The capital of France is", "The river ran past the old mill and two bridges, where 17 boats lay"]
+    {
+        let tokens = oracle.codec().encode(text, true)?;
+        let logits = oracle.logits_after(&tokens, &control()).await?;
+        probes.push(probe_from_logits(&tokens, &logits, 20)?);
+    }
+    Ok(probes)
+}
+
 async fn work(arguments: &Arguments) -> Result<usize, Failure> {
     if let Command::Simulate { .. } = arguments.command {
         return simulate_study(arguments).map(|()| 0);
@@ -599,6 +600,9 @@ async fn work(arguments: &Arguments) -> Result<usize, Failure> {
     if probing {
         // The values that it would be checked against are what is being made.
         identity.self_test.clear();
+    }
+    if arguments.check && !probing && identity.self_test.is_empty() {
+        identity.self_test = oracle_probes(&source, &identity, arguments.budget_bytes).await?;
     }
     let gpu = match arguments.backend {
         _ if probing => None,

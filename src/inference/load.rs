@@ -21,11 +21,12 @@ use super::language_model::{LanguageModel, TextCodec};
 use super::sampler::log_sum_exp;
 use super::tokenizer::Tokenizer;
 
-/// Largest Kullback-Leibler divergence from a stored distribution, in nats, at which a device still passes.
-/// Chosen, not measured: the tiny models stay below 3e-11, the default model is still to be measured.
-pub const GPU_KL_LIMIT: f64 = 1e-3;
-/// The same for the processor path.
-pub const CPU_KL_LIMIT: f64 = 1e-3;
+/// Largest Kullback-Leibler divergence from a stored distribution, in nats, at which a device still passes. Measured on
+/// the default model over 181 positions (`tests/real`, software adapter): at most 2e-10. The bound is the promise that
+/// the project makes; it leaves room for devices whose `exp` and square roots round more.
+pub const GPU_KL_LIMIT: f64 = 1e-4;
+/// The same for the processor path, whose products round activations to 16 bits; measured likewise: at most 7e-7.
+pub const CPU_KL_LIMIT: f64 = 1e-4;
 /// Device memory for prepared recordings' scratch tensors beside logits; an upper estimate for models below 1 GB.
 const SCRATCH_BYTES: u64 = 16 << 20;
 

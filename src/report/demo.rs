@@ -1,27 +1,30 @@
-//! The demonstration that a visitor sees before any model is loaded: a real run, stored with the site, and judgments
-//! that a program made up. Both say what they are wherever they are shown.
+//! The demonstrations that a visitor sees before any model is loaded: real runs, stored with the site, beside
+//! judgments that a program makes up. Both say what they are wherever they are shown. `tools/make_demo.py` makes the files.
 
 use serde::{Deserialize, Serialize};
 
 use super::figure::Figure;
 use super::run_summary::run_summary;
+use super::similarity::{SimilarityError, study_story};
 use crate::eval::run::{ItemResult, RUN_SCHEMA, Run};
-use crate::study::judgment::Judgment;
+use crate::study::StudyError;
+use crate::study::simulation::Simulation;
+use crate::study::study::Study;
 
-/// Where the demonstration is, relative to the site's root.
-pub const DEMO_PATH: &str = "demo/run.json";
+/// Where the demonstrations are, relative to the site's root, in the order shown.
+pub const DEMO_PATHS: [&str; 2] = ["demo/run.json", "demo/pairs.json"];
 
-/// The file at [`DEMO_PATH`].
+/// A file at one of [`DEMO_PATHS`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Demo {
     /// A finished run of a real model.
     pub run: Run,
-    /// Its results.
+    /// Its results; the raw responses are left out to keep the page light.
     pub results: Vec<ItemResult>,
-    /// Judgments of simulated raters; may be empty.
+    /// Simulated raters to set beside the run; their judgments are made when they are shown.
     #[serde(default)]
-    pub judgments: Vec<Judgment>,
+    pub simulation: Option<Simulation>,
 }
 
 /// Why a demonstration cannot be shown.
@@ -36,6 +39,12 @@ pub enum DemoError {
         /// The layout.
         schema: u32,
     },
+    /// The simulation is not of this study.
+    #[error(transparent)]
+    Study(#[from] StudyError),
+    /// Run and study are not about the same things.
+    #[error(transparent)]
+    Similarity(#[from] SimilarityError),
     /// It would pass for something that it is not.
     #[error("{detail}")]
     Unlabelled {
@@ -48,7 +57,7 @@ impl Demo {
     /// Reads and checks a demonstration.
     ///
     /// # Errors
-    /// Anything that is not labelled as a demonstration or as simulated is refused.
+    /// A run that is not labelled as a demonstration is refused.
     pub fn from_json(text: &str) -> Result<Self, DemoError> {
         let demo: Self = serde_json::from_str(text)?;
         if demo.run.schema != RUN_SCHEMA {
@@ -60,14 +69,19 @@ impl Demo {
         if demo.results.iter().any(|result| result.run_id != demo.run.id) {
             return Err(DemoError::Unlabelled { detail: "a result belongs to another run" });
         }
-        if demo.judgments.iter().any(|judgment| !judgment.simulated) {
-            return Err(DemoError::Unlabelled { detail: "a judgment is not marked as simulated" });
-        }
         Ok(demo)
     }
 }
 
-/// The figure of the first page.
-pub fn demo_figure(demo: &Demo) -> Figure {
-    run_summary(&demo.run, &demo.results).figure
+/// The figure of the first page: the run, and beside it the simulated raters of `study` where the demonstration has
+/// some.
+///
+/// # Errors
+/// [`DemoError::Study`] and [`DemoError::Similarity`] if run, simulation and study do not fit each other.
+pub fn demo_figure(demo: &Demo, study: Option<&Study>) -> Result<Figure, DemoError> {
+    let (Some(simulation), Some(study)) = (&demo.simulation, study) else {
+        return Ok(run_summary(&demo.run, &demo.results).figure);
+    };
+    let judgments = simulation.judgments(study)?;
+    Ok(study_story(study, &judgments, &demo.run, &demo.results)?.scatter)
 }

@@ -16,6 +16,7 @@ pub mod pair_rating;
 pub mod preference;
 pub mod quality;
 pub mod session;
+pub mod simulation;
 #[expect(clippy::module_inception, reason = "the study is what this module is about")]
 pub mod study;
 pub mod trial;

@@ -5,7 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
-use likewise::eval::engine::{Control, EngineError, Message, OptionScore, Prompt, Request, Response, Role};
+use likewise::eval::engine::{Control, EngineError, Message, OptionScore, Prompt, Request, Response, Role, SelfTest};
 use likewise::eval::item::{Item, Target, items_from_jsonl};
 use likewise::eval::metrics::{HonestyRates, VerdictCounts};
 use likewise::eval::run::{ItemResult, Method, RUN_SCHEMA, Run, RunStatus, Settings};
@@ -16,14 +16,14 @@ use likewise::eval::task::{Step, Task, TaskInfo};
 use likewise::eval::tasks::known_unknowns::{ABSTENTION_TEXT, INSTRUCTION};
 use likewise::eval::tasks::pair_rating::{RATINGS, all_pairs, pair_items};
 use likewise::eval::tasks::{TASKS, find};
-use likewise::report::demo::{Demo, DemoError, demo_figure};
+use likewise::report::demo::{DEMO_PATHS, Demo, DemoError, demo_figure};
 use likewise::report::export::{RUN_FORMAT, run_from_json, run_to_csv, run_to_json};
 use likewise::report::figure::Marks;
 use likewise::report::run_summary::run_summary;
 use likewise::report::similarity::{
     Labels, SimilarityError, matrix_from_pairs, matrix_from_run, similarity_story, study_story,
 };
-use likewise::study::judgment::Input;
+use likewise::study::judgment::{Input, Labeller};
 use likewise::study::session::{Act, Session};
 use likewise::study::study::Study;
 use likewise::study::trial::Answer;
@@ -401,16 +401,48 @@ fn a_demonstration_must_say_that_it_is_one() {
     let items = items_of(find("known_unknowns").unwrap().info);
     let (results, _) = run_task("known_unknowns", Method::Choose, &items, |_| Ok(choose(4, 5)));
     let run = Run { demo: true, ..run_of(&results, "known_unknowns") };
-    let mut demo = Demo { run, results, judgments: Vec::new() };
+    let mut demo = Demo { run, results, simulation: None };
     let read = |demo: &Demo| Demo::from_json(&serde_json::to_string(demo).unwrap());
     assert_eq!(read(&demo).unwrap(), demo);
-    let figure = demo_figure(&demo);
+    let figure = demo_figure(&demo, None).unwrap();
     assert!(figure.notes[0].starts_with("Demonstration"), "{:?}", figure.notes);
     demo.run.demo = false;
     assert!(matches!(read(&demo), Err(DemoError::Unlabelled { .. })));
     demo.run.demo = true;
     demo.results[3].run_id = "other".to_owned();
     assert!(matches!(read(&demo), Err(DemoError::Unlabelled { .. })));
+}
+
+#[test]
+fn the_shipped_demonstrations_are_whole_and_labelled() {
+    for path in DEMO_PATHS {
+        let text = std::fs::read_to_string(format!("{}/public/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        assert!(text.len() < 60_000, "{path}: {} bytes", text.len());
+        let demo = Demo::from_json(&text).unwrap();
+        assert_eq!((&demo.run.status, demo.results.len()), (&RunStatus::Complete, demo.run.n_items), "{path}");
+        assert!(matches!(demo.run.engine.self_test, SelfTest::Passed { .. }), "{path}");
+        assert_eq!(find(&demo.run.task_id).unwrap().info.version, demo.run.task_version, "{path}");
+        let study = demo.simulation.as_ref().map(|simulation| {
+            let path = format!("{}/public/studies/{}.json", env!("CARGO_MANIFEST_DIR"), simulation.study_id);
+            Study::from_json(&std::fs::read_to_string(path).unwrap()).unwrap()
+        });
+        let figure = demo_figure(&demo, study.as_ref()).unwrap();
+        assert!(figure.notes.iter().any(|note| note.starts_with("Demonstration")), "{path}: {:?}", figure.notes);
+        let simulated = figure.notes.iter().any(|note| note.starts_with("Simulated"));
+        assert_eq!(simulated, demo.simulation.is_some(), "{path}");
+        if let (Some(simulation), Some(study)) = (&demo.simulation, &study) {
+            let judgments = simulation.judgments(study).unwrap();
+            assert!(judgments.iter().all(|it| it.simulated && it.labeller == Labeller::Simulation));
+            assert_eq!(judgments.len(), 3 * study.n_trials());
+            assert_eq!(judgments, simulation.judgments(study).unwrap());
+            // What was planted comes out: every pair within a group is rated as more alike than the average pair.
+            let Marks::Scatter { points, .. } = &figure.marks else { panic!("{:?}", figure.marks) };
+            let mean = points.iter().map(|point| point.x).sum::<f64>() / points.len() as f64;
+            let dog_and_horse =
+                points.iter().find(|point| point.label.contains("dog") && point.label.contains("horse"));
+            assert!(dog_and_horse.unwrap().x > mean + 1.0);
+        }
+    }
 }
 
 #[test]

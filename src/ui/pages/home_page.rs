@@ -4,9 +4,11 @@ use leptos::prelude::*;
 use leptos_router::components::A;
 
 use crate::protocol::NoticeKind;
-use crate::report::demo::{Demo, demo_figure};
+use crate::report::demo::{DEMO_PATHS, Demo, demo_figure};
+use crate::report::figure::Figure;
+use crate::study::study::Study;
 use crate::ui::charts::Chart;
-use crate::ui::state::use_state;
+use crate::ui::state::{State, use_state};
 use crate::ui::to;
 
 /// The line about this device.
@@ -20,20 +22,34 @@ pub fn DeviceLine() -> impl IntoView {
     }
 }
 
+/// The figure of a demonstration file and of the study that it names.
+async fn demo_of(state: State, text: &str) -> Result<Figure, String> {
+    let demo = Demo::from_json(text).map_err(|error| error.to_string())?;
+    let study = match &demo.simulation {
+        Some(simulation) => {
+            let text = state.fetch_text(&format!("studies/{}.json", simulation.study_id)).await?;
+            Some(Study::from_json(&text).map_err(|error| error.to_string())?)
+        }
+        None => None,
+    };
+    demo_figure(&demo, study.as_ref()).map_err(|error| error.to_string())
+}
+
 /// The first page.
 #[component]
 pub fn HomePage() -> impl IntoView {
     let state = use_state();
-    let figure = LocalResource::new(move || async move {
-        // A site without a demonstration file simply shows none; a damaged one is reported.
-        let text = state.fetch_text("demo/run.json").await.ok()?;
-        match Demo::from_json(&text) {
-            Ok(demo) => Some(demo_figure(&demo)),
-            Err(error) => {
-                state.notify(NoticeKind::Unexpected, error.to_string());
-                None
+    let figures = LocalResource::new(move || async move {
+        let mut figures = Vec::new();
+        for path in DEMO_PATHS {
+            // A site without a demonstration file simply shows none; a damaged one is reported.
+            let Ok(text) = state.fetch_text(path).await else { continue };
+            match demo_of(state, &text).await {
+                Ok(figure) => figures.push(figure),
+                Err(error) => state.notify(NoticeKind::Unexpected, error),
             }
         }
+        figures
     });
     document().set_title("Likewise: small models and people, side by side");
     view! {
@@ -58,6 +74,8 @@ pub fn HomePage() -> impl IntoView {
             </A></li>
         </ul>
         <DeviceLine />
-        {move || figure.get().flatten().map(|figure| view! { <section data-testid="demo"><Chart figure=figure /></section> })}
+        {move || figures.get().filter(|figures| !figures.is_empty()).map(|figures| view! {
+            <section data-testid="demo">{figures.into_iter().map(|figure| view! { <Chart figure=figure /> }).collect_view()}</section>
+        })}
     }
 }
