@@ -97,7 +97,8 @@ enum Command {
     Score,
     /// In: {"id","text"}; out: log-probability of every token but the first, which has nothing before it.
     Perplexity,
-    /// In: {"id","prompt"} or {"id","messages"}, plus `max_tokens`, temperature, `top_p`, `top_k`, seed, stop.
+    /// In: {"id","prompt"} or {"id","messages"}, plus `max_tokens`, temperature, `top_p`, `top_k`, `min_p`,
+    /// `repetition_penalty`, seed, stop and `allowed` (the answer is one of these texts).
     Generate,
     /// Runs a task; the run and its item results go into one JSON file.
     Run {
@@ -297,6 +298,8 @@ async fn answer<F: Forward>(
                 temperature: number(line, "temperature", 0.0)?,
                 top_p: number(line, "top_p", 1.0)?,
                 top_k: number(line, "top_k", 0)?,
+                min_p: number(line, "min_p", 0.0)?,
+                repetition_penalty: number(line, "repetition_penalty", 1.0)?,
             };
             let request = Request::Generate {
                 prompt: prompt_of(line)?,
@@ -304,6 +307,7 @@ async fn answer<F: Forward>(
                 seed: number(line, "seed", seed)?,
                 limit: number(line, "max_tokens", 128)?,
                 stop: texts(line, "stop")?,
+                allowed: texts(line, "allowed")?,
                 n_top: 0,
             };
             let Response::Text { text, tokens, finish, .. } = ask(engine, request).await? else {
@@ -499,6 +503,7 @@ async fn bench<F: Forward>(
         seed: 1,
         limit,
         stop: Vec::new(),
+        allowed: Vec::new(),
         n_top: 0,
     };
     ask(engine, decode(prompt(0), 9)).await?;

@@ -164,6 +164,7 @@ async fn write<E: Engine>(
         seed: 1,
         limit,
         stop: Vec::new(),
+        allowed: Vec::new(),
         n_top: 0,
     };
     // The first token comes with the prompt: it is read before the clock starts.

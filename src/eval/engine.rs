@@ -53,11 +53,22 @@ pub struct Sampling {
     pub top_p: f32,
     /// Keep only the k most probable tokens; 0 keeps every token.
     pub top_k: u32,
+    /// Keep only tokens at least this share as probable as the most probable one; 0 keeps every token.
+    #[serde(default)]
+    pub min_p: f32,
+    /// Positive logits of tokens that stand in the prompt or answer are divided by this, others multiplied; 1 changes
+    /// nothing.
+    #[serde(default = "one")]
+    pub repetition_penalty: f32,
+}
+
+fn one() -> f32 {
+    1.0
 }
 
 impl Sampling {
     /// Always the most probable token.
-    pub const GREEDY: Self = Self { temperature: 0.0, top_p: 1.0, top_k: 0 };
+    pub const GREEDY: Self = Self { temperature: 0.0, top_p: 1.0, top_k: 0, min_p: 0.0, repetition_penalty: 1.0 };
 }
 
 /// One question to an engine.
@@ -83,6 +94,9 @@ pub enum Request {
         limit: u32,
         /// Texts that end the answer; they are not part of it.
         stop: Vec<String>,
+        /// Where not empty, the answer is one of these texts, each as the tokenizer writes it alone.
+        #[serde(default)]
+        allowed: Vec<String>,
         /// How many alternatives to report for each token (0 to 10).
         n_top: u8,
     },

@@ -113,6 +113,7 @@ pub fn generate_with(settings: &Settings, messages: Vec<Message>, seed: u64) -> 
         seed,
         limit: settings.limit,
         stop,
+        allowed: Vec::new(),
         n_top: 0,
     }
 }

@@ -146,7 +146,8 @@ fn choose(prompt: &str, options: &[&str]) -> Request {
 }
 
 fn generate(prompt: &str, limit: u32) -> Request {
-    Request::Generate { prompt: raw(prompt), sampling: Sampling::GREEDY, seed: 1, limit, stop: Vec::new(), n_top: 2 }
+    let (stop, allowed) = (Vec::new(), Vec::new());
+    Request::Generate { prompt: raw(prompt), sampling: Sampling::GREEDY, seed: 1, limit, stop, allowed, n_top: 2 }
 }
 
 /// The same score by definition: a fresh backend for every token.
@@ -220,8 +221,8 @@ fn generation_stops_at_the_end_of_turn_and_reports_probabilities() {
 fn stop_texts_end_the_answer_and_are_not_part_of_it() {
     let forward = FakeForward { script: Some((2, "yes\n\nno".into())), ..FakeForward::default() };
     let mut model = model(forward);
-    let Request::Generate { prompt, sampling, seed, limit, n_top, .. } = generate("Hi", 40) else { panic!() };
-    let request = Request::Generate { prompt, sampling, seed, limit, n_top, stop: vec!["\n\n".into()] };
+    let Request::Generate { prompt, sampling, seed, limit, allowed, n_top, .. } = generate("Hi", 40) else { panic!() };
+    let request = Request::Generate { prompt, sampling, seed, limit, n_top, allowed, stop: vec!["\n\n".into()] };
     let Ok(Response::Text { text, finish, tokens, .. }) = ask(&mut model, request) else { panic!("no text") };
     assert_eq!((text.as_str(), finish, tokens.len()), ("yes", Finish::Stop, 5));
 }
@@ -309,8 +310,9 @@ fn a_cancelled_answer_keeps_what_it_has_and_stops_the_batch() {
     let control = Control { cancel, events: &events, ..Control::quiet() };
     let mut model = model(FakeForward::default());
     let message = Message { role: Role::User, content: "hi".into() };
-    let Request::Generate { sampling, seed, limit, stop, n_top, .. } = generate("", 30) else { panic!() };
-    let chat = Request::Generate { prompt: Prompt::Chat(vec![message]), sampling, seed, limit, stop, n_top };
+    let Request::Generate { sampling, seed, limit, stop, allowed, n_top, .. } = generate("", 30) else { panic!() };
+    let prompt = Prompt::Chat(vec![message]);
+    let chat = Request::Generate { prompt, sampling, seed, limit, stop, allowed, n_top };
     let answers = pollster::block_on(model.respond(&[chat, generate("Hi", 30)], &control));
     let Ok(Response::Text { tokens, finish, n_prompt_tokens, .. }) = &answers[0] else { panic!() };
     assert_eq!((tokens.len(), *finish, *n_prompt_tokens), (3, Finish::Cancelled, 4));
@@ -322,10 +324,11 @@ fn a_sampled_answer_repeats_with_its_seed_only() {
     let sample = |seed| {
         let request = Request::Generate {
             prompt: raw("Hi"),
-            sampling: Sampling { temperature: 1.0, top_p: 0.95, top_k: 0 },
+            sampling: Sampling { temperature: 1.0, top_p: 0.95, ..Sampling::GREEDY },
             seed,
             limit: 12,
             stop: Vec::new(),
+            allowed: Vec::new(),
             n_top: 0,
         };
         let Ok(Response::Text { tokens, .. }) = ask(&mut model(FakeForward::default()), request) else { panic!() };
@@ -385,4 +388,35 @@ fn two_contexts_are_compared_along_a_continuation() {
     let Ok(Response::Compared { tokens, .. }) = ask(&mut model, compare("one", "one")) else { panic!() };
     assert!(tokens.iter().all(|it| it.kl < 1e-12 && it.logprob == it.other_logprob));
     assert_eq!(ask(&mut model, compare("one", "")), Err(EngineError::EmptyInput));
+}
+
+#[test]
+fn an_answer_is_one_of_the_allowed_texts() {
+    let options = ["10", "1", "3", "no", "none of it"];
+    let answer = |temperature, seed| {
+        let mut model = model(FakeForward::default());
+        let request = Request::Generate {
+            prompt: raw("Hi"),
+            sampling: Sampling { temperature, ..Sampling::GREEDY },
+            seed,
+            limit: 20,
+            stop: Vec::new(),
+            allowed: options.map(str::to_owned).to_vec(),
+            n_top: 0,
+        };
+        let Ok(Response::Text { text, finish, tokens, .. }) = ask(&mut model, request) else { panic!("no text") };
+        assert_eq!((finish, tokens.len()), (Finish::EndOfTurn, text.len()));
+        assert!(options.contains(&text.as_str()), "{text}");
+        // What is reported is the model's own probability, not that among the allowed ones.
+        let sum: f64 = tokens.iter().map(|token| token.logprob).sum();
+        assert!((sum - direct_logprob("Hi", &text)).abs() < 1e-9);
+        text
+    };
+    assert_eq!(answer(0.0, 1), answer(0.0, 2));
+    let drawn: std::collections::BTreeSet<String> = (0..200).map(|seed| answer(5.0, seed)).collect();
+    assert_eq!(drawn.len(), options.len(), "every option can be drawn: {drawn:?}");
+    let mut model = model(FakeForward::default());
+    let Request::Generate { prompt, sampling, seed, limit, stop, n_top, .. } = generate("Hi", 4) else { panic!() };
+    let request = Request::Generate { prompt, sampling, seed, limit, stop, n_top, allowed: vec![String::new()] };
+    assert_eq!(ask(&mut model, request), Err(EngineError::EmptyInput));
 }

@@ -7,6 +7,7 @@ use crate::eval::engine::{Control, EngineError, EngineEvent, Finish, Prompt, Sam
 use super::forward::{DrawRule, Drawn, Forward, TargetLogprob};
 use super::language_model::{LanguageModel, TextCodec};
 use super::sampler::{Sampler, log_sum_exp, top};
+use super::token_trie::{self, TokenTrie};
 
 /// What a generation was asked for.
 pub(super) struct Plan<'a> {
@@ -14,6 +15,7 @@ pub(super) struct Plan<'a> {
     pub(super) seed: u64,
     pub(super) limit: u32,
     pub(super) stop: &'a [String],
+    pub(super) allowed: &'a [String],
     pub(super) n_top: usize,
 }
 
@@ -75,7 +77,9 @@ impl<F: Forward> LanguageModel<F> {
         let mut read = self.prompt_tokens(prompt)?;
         let n_prompt_tokens = read.len() as u32;
         let rule = DrawRule { sampling: plan.sampling, n_top: plan.n_top, stop_ids: self.stop_ids.clone() };
-        let draws = self.forward.can_draw(&rule);
+        let trie = self.trie_of(plan.allowed)?;
+        let mut node = token_trie::ROOT;
+        let draws = trie.is_none() && self.forward.can_draw(&rule);
         let mut sampler = Sampler::new(plan.seed);
         let mut ahead: VecDeque<Drawn> = VecDeque::new();
         let mut detokenizer = Detokenizer::default();
@@ -92,12 +96,20 @@ impl<F: Forward> LanguageModel<F> {
             if control.cancel.is_cancelled() {
                 break Finish::Cancelled;
             }
+            let allowed = trie.as_ref().map(|trie| {
+                let end = if trie.ends(node) { self.stop_ids.as_slice() } else { &[] };
+                trie.next(node).chain(end.iter().copied()).collect::<Vec<_>>()
+            });
+            // One of the allowed answers is complete and none goes on.
+            if trie.as_ref().is_some_and(|trie| trie.next(node).next().is_none()) {
+                break Finish::EndOfTurn;
+            }
             // The first token comes from the prompt's logits; the backend draws the others if it can.
             let next = if draws && !tokens.is_empty() {
                 let limit = (plan.limit as usize - tokens.len()).min(self.context_length() + 1 - read.len());
                 self.draw(&read, limit, &rule, &mut ahead, control).await
             } else {
-                self.sample(&read, request, &mut sampler, plan, control).await
+                self.sample(&read, allowed.as_deref(), request, &mut sampler, plan, control).await
             };
             let Drawn { id, score } = match next {
                 Ok(drawn) => drawn,
@@ -106,6 +118,9 @@ impl<F: Forward> LanguageModel<F> {
             };
             if self.stop_ids.contains(&id) {
                 break Finish::EndOfTurn;
+            }
+            if let Some(next) = trie.as_ref().and_then(|trie| trie.step(node, id)) {
+                node = next;
             }
             read.push(id);
             let added = detokenizer.push(id, self.codec());
@@ -129,11 +144,24 @@ impl<F: Forward> LanguageModel<F> {
         Ok(Answer { text, tokens, finish, n_prompt_tokens })
     }
 
+    /// The allowed answers as tokens, each tokenized alone; `None` where every answer is allowed.
+    fn trie_of(&self, allowed: &[String]) -> Result<Option<TokenTrie>, EngineError> {
+        if allowed.is_empty() {
+            return Ok(None);
+        }
+        let answers: Vec<Vec<u32>> = allowed.iter().map(|text| self.encode(text, false)).collect::<Result<_, _>>()?;
+        if answers.iter().any(Vec::is_empty) {
+            return Err(EngineError::EmptyInput);
+        }
+        Ok(Some(TokenTrie::new(answers.iter().map(Vec::as_slice))))
+    }
+
     /// The next token as the sampler draws it from the logits after `read`; a no-op for the backend right after the
     /// prompt, afterwards it reads the one new token.
     async fn sample(
         &mut self,
         read: &[u32],
+        allowed: Option<&[u32]>,
         request: usize,
         sampler: &mut Sampler,
         plan: &Plan<'_>,
@@ -142,7 +170,7 @@ impl<F: Forward> LanguageModel<F> {
         // Without progress events for a single token.
         let quiet = Control { events: &|_| {}, cancel: control.cancel.clone(), ..*control };
         let logits = self.read_prompt(read, request, &quiet).await?;
-        let id = sampler.pick(logits, plan.sampling);
+        let id = sampler.pick(logits, plan.sampling, read, allowed);
         let norm = log_sum_exp(logits)?;
         let logit = logits.get(id as usize).copied().unwrap_or(f32::NEG_INFINITY);
         let top = top(logits, plan.n_top).into_iter().map(|(id, l)| (id, f64::from(l) - norm)).collect();

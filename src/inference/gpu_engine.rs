@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use crate::eval::engine::{Control, EngineError, Work};
+use crate::eval::engine::{Control, EngineError, Sampling, Work};
 use crate::gpu::kernels::draw::{self, DRAWN_LEN, MAX_STOP, MAX_TOP, RULE_LEN};
 use crate::gpu::kernels::{last_row, target_logprobs};
 use crate::gpu::{Gpu, GpuError, Layout, Prepared, Readback, Recording, Tensor, prepare};
@@ -312,7 +312,8 @@ impl Forward for GpuForward {
     }
 
     fn can_draw(&self, rule: &DrawRule) -> bool {
-        rule.sampling.temperature <= 0.0 && rule.n_top <= MAX_TOP && rule.stop_ids.len() <= MAX_STOP
+        let Sampling { temperature, repetition_penalty, .. } = rule.sampling;
+        temperature <= 0.0 && repetition_penalty == 1.0 && rule.n_top <= MAX_TOP && rule.stop_ids.len() <= MAX_STOP
     }
 
     async fn draw(

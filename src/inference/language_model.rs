@@ -247,12 +247,13 @@ impl<F: Forward> LanguageModel<F> {
                 let (options, n_prompt_tokens) = self.choose(index, prompt, options, control).await?;
                 Ok(Response::Choice { options, n_prompt_tokens, millis: (control.now)() - started })
             }
-            Request::Generate { prompt, sampling, seed, limit, stop, n_top } => {
+            Request::Generate { prompt, sampling, seed, limit, stop, allowed, n_top } => {
                 let plan = super::generate::Plan {
                     sampling: *sampling,
                     seed: *seed,
                     limit: *limit,
                     stop,
+                    allowed,
                     n_top: usize::from(*n_top),
                 };
                 let answer = self.generate(index, prompt, &plan, control).await?;

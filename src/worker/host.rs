@@ -183,7 +183,8 @@ impl<L: Loader> Host<L> {
             }
             Command::Chat { id, messages, sampling, seed, limit, n_top } => {
                 let prompt = crate::eval::engine::Prompt::Chat(messages);
-                let request = Request::Generate { prompt, sampling, seed, limit, stop: Vec::new(), n_top };
+                let (stop, allowed) = (Vec::new(), Vec::new());
+                let request = Request::Generate { prompt, sampling, seed, limit, stop, allowed, n_top };
                 self.chat(id, request, cancel).await;
             }
             Command::Run { id, run_id, task_id, settings, items_jsonl, done } => {

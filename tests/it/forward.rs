@@ -49,6 +49,7 @@ fn gpu_forward_matches_the_reference_in_every_layout() {
                 seed: 0,
                 limit: greedy.len() as u32,
                 stop: Vec::new(),
+                allowed: Vec::new(),
                 n_top: 0,
             };
             let answer = pollster::block_on(engine.respond(&[request], &Control::quiet())).remove(0).unwrap();
@@ -84,6 +85,7 @@ fn generate(engine: &mut GpuEngine, prompt: &[u32], limit: u32) -> Vec<u32> {
         seed: 0,
         limit,
         stop: Vec::new(),
+        allowed: Vec::new(),
         n_top: 2,
     };
     let answer = pollster::block_on(engine.respond(&[request], &Control::quiet())).remove(0).unwrap();

@@ -36,13 +36,13 @@ pub const ENTRY: TaskEntry =
 /// The settings: name, temperature, top-p, top-k.
 pub const GRID: [(&str, Sampling); 8] = [
     ("greedy", Sampling::GREEDY),
-    ("temperature 0.3", Sampling { temperature: 0.3, top_p: 1.0, top_k: 0 }),
-    ("temperature 0.7", Sampling { temperature: 0.7, top_p: 1.0, top_k: 0 }),
-    ("temperature 1", Sampling { temperature: 1.0, top_p: 1.0, top_k: 0 }),
-    ("top-p 0.5", Sampling { temperature: 1.0, top_p: 0.5, top_k: 0 }),
-    ("top-p 0.9", Sampling { temperature: 1.0, top_p: 0.9, top_k: 0 }),
-    ("top-k 5", Sampling { temperature: 1.0, top_p: 1.0, top_k: 5 }),
-    ("top-k 50", Sampling { temperature: 1.0, top_p: 1.0, top_k: 50 }),
+    ("temperature 0.3", Sampling { temperature: 0.3, top_p: 1.0, top_k: 0, ..Sampling::GREEDY }),
+    ("temperature 0.7", Sampling { temperature: 0.7, top_p: 1.0, top_k: 0, ..Sampling::GREEDY }),
+    ("temperature 1", Sampling { temperature: 1.0, top_p: 1.0, top_k: 0, ..Sampling::GREEDY }),
+    ("top-p 0.5", Sampling { temperature: 1.0, top_p: 0.5, top_k: 0, ..Sampling::GREEDY }),
+    ("top-p 0.9", Sampling { temperature: 1.0, top_p: 0.9, top_k: 0, ..Sampling::GREEDY }),
+    ("top-k 5", Sampling { temperature: 1.0, top_p: 1.0, top_k: 5, ..Sampling::GREEDY }),
+    ("top-k 50", Sampling { temperature: 1.0, top_p: 1.0, top_k: 50, ..Sampling::GREEDY }),
 ];
 
 /// The system message of the second half of the grid.

@@ -38,7 +38,7 @@ pub const SAMPLES: usize = 20;
 /// Share of right samples from which an answer counts as potentially known.
 pub const KNOWN_FROM: f64 = 0.25;
 /// How the samples are drawn.
-const SAMPLING: Sampling = Sampling { temperature: 0.7, top_p: 1.0, top_k: 0 };
+const SAMPLING: Sampling = Sampling { temperature: 0.7, top_p: 1.0, top_k: 0, ..Sampling::GREEDY };
 
 struct Knowns {
     settings: Settings,

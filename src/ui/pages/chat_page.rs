@@ -125,8 +125,11 @@ pub fn ChatPage() -> impl IntoView {
             return;
         }
         area.set_value("");
-        let sampling =
-            Sampling { temperature: temperature.get_untracked() as f32, top_p: top_p.get_untracked() as f32, top_k: 0 };
+        let sampling = Sampling {
+            temperature: temperature.get_untracked() as f32,
+            top_p: top_p.get_untracked() as f32,
+            ..Sampling::GREEDY
+        };
         state.ask(text, sampling, seed.get_untracked(), LIMIT);
     };
     let n_turns = Memo::new(move |_| state.chat.get().turns.len());
