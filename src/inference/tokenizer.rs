@@ -1,10 +1,11 @@
 //! Text to ids and back: a `tokenizers::Tokenizer` built from the vocabulary and merges in a GGUF file.
 //!
-//! Byte-level BPE only (`tokenizer.ggml.model` = `gpt2`). The splitting before BPE follows `tokenizer.ggml.pre` with
-//! the regular expressions of the models' own tokenizers, as llama.cpp lists them. Golden ids:
-//! `tests/golden/models/tokenizer_*.json`.
+//! Byte-level BPE (`tokenizer.ggml.model` = `gpt2`) splits a text first as `tokenizer.ggml.pre` says, with the regular
+//! expressions of the models' own tokenizers, as llama.cpp lists them. `SentencePiece`'s BPE (`llama`) writes spaces as
+//! U+2581, does not split, and falls back to bytes. Golden ids: `tests/golden/models/tokenizer_*.json`.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
 
 use tokenizers::models::bpe::{BPE, Merges, Vocab};
 use tokenizers::pre_tokenizers::PreTokenizerWrapper;
@@ -33,6 +34,23 @@ const END_OF_TURN: [&str; 7] =
 const CONTROL: i32 = 3;
 /// ggml's `token_type` of a token that the model's authors added as text.
 const USER_DEFINED: i32 = 4;
+/// ggml's `token_type` of a token `<0xAB>` that stands for one byte.
+const BYTE: i32 = 6;
+
+/// Longest token that merges are derived for; the work grows with its square. Gemma's longest has 31 characters.
+const MAX_PIECE_CHARS: usize = 256;
+
+/// How `SentencePiece` writes a space.
+const SPACE: char = '\u{2581}';
+
+/// How text becomes symbols before merging.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Words of bytes, GPT-2's way.
+    ByteLevel,
+    /// Characters, spaces as [`SPACE`]; with another one before the text if `space_prefix`.
+    SentencePiece { space_prefix: bool },
+}
 
 /// A piece of text that stands for one token, whatever is around it.
 #[derive(Debug, Clone)]
@@ -45,8 +63,9 @@ struct Added {
 /// Turns text into token ids and ids into bytes.
 pub struct Tokenizer {
     bpe: tokenizers::Tokenizer,
-    /// Sorted by falling length, so that the longest one wins.
-    added: Vec<Added>,
+    kind: Kind,
+    /// By first character; sorted by falling length, so that the longest one wins.
+    added: HashMap<char, Vec<Added>>,
     /// Bytes of all tokens in a row; token `i` has `ends[i - 1]..ends[i]`.
     bytes: Vec<u8>,
     ends: Vec<usize>,
@@ -73,16 +92,18 @@ impl Tokenizer {
     /// Builds the tokenizer that a GGUF file describes.
     ///
     /// # Errors
-    /// [`FormatError::Tokenizer`] for another kind than byte-level BPE, an unknown pre-tokenizer or merges that do not
-    /// fit the vocabulary; [`FormatError::MissingKey`] and [`FormatError::Header`] for metadata that are missing or
-    /// have another type.
+    /// [`FormatError::Tokenizer`] for another kind than BPE, an unknown pre-tokenizer or merges that do not fit the
+    /// vocabulary; [`FormatError::MissingKey`] and [`FormatError::Header`] for metadata that are missing or have another
+    /// type.
     pub fn from_gguf(metadata: &Metadata) -> Result<Self, FormatError> {
-        let model = metadata.str("tokenizer.ggml.model")?;
-        if model != "gpt2" {
-            return Err(failed(format!("its kind is {model:?}; only byte-level BPE (\"gpt2\") is read so far")));
-        }
+        let kind = match metadata.str("tokenizer.ggml.model")? {
+            "gpt2" => Kind::ByteLevel,
+            "llama" => Kind::SentencePiece {
+                space_prefix: optional(metadata.bool("tokenizer.ggml.add_space_prefix"))?.unwrap_or(true),
+            },
+            other => return Err(failed(format!("its kind is {other:?}; \"gpt2\" and \"llama\" are read so far"))),
+        };
         let tokens = metadata.str_array("tokenizer.ggml.tokens")?;
-        let merges = metadata.str_array("tokenizer.ggml.merges")?;
         let types = optional(metadata.i32_array("tokenizer.ggml.token_type"))?.unwrap_or_default();
         if tokens.is_empty() {
             return Err(failed("the vocabulary is empty"));
@@ -91,25 +112,44 @@ impl Tokenizer {
             return Err(failed(format!("{} tokens have {} types", tokens.len(), types.len())));
         }
         let token_type = |id: usize| types.get(id).copied().unwrap_or(1);
-
-        let bpe = build_bpe(&tokens, &merges, optional(metadata.str("tokenizer.ggml.pre"))?.unwrap_or("default"))?;
+        let bpe = match kind {
+            Kind::ByteLevel => {
+                let merges = metadata.str_array("tokenizer.ggml.merges")?;
+                let pre = optional(metadata.str("tokenizer.ggml.pre"))?.unwrap_or("default");
+                byte_level_bpe(&tokens, &merges, pre)?
+            }
+            Kind::SentencePiece { .. } => sentence_piece_bpe(metadata, &tokens, token_type)?,
+        };
 
         let mut bytes = Vec::new();
         let mut ends = Vec::with_capacity(tokens.len());
-        let mut added = Vec::new();
+        let mut added: HashMap<char, Vec<Added>> = HashMap::new();
+        let mut end_of_turn = Vec::new();
         for (id, token) in tokens.iter().enumerate() {
-            let kind = token_type(id);
-            if kind == CONTROL || kind == USER_DEFINED {
+            let token_type = token_type(id);
+            if token_type == CONTROL || token_type == USER_DEFINED {
                 bytes.extend(token.as_bytes());
-                if !token.is_empty() {
-                    added.push(Added { text: (*token).to_owned(), id: id as u32, is_control: kind == CONTROL });
+                let is_control = token_type == CONTROL;
+                let text = if is_control { (*token).to_owned() } else { as_piece(kind, token) };
+                if is_control && END_OF_TURN.contains(token) {
+                    end_of_turn.push(id as u32);
                 }
-            } else {
+                if let Some(first) = text.chars().next() {
+                    added.entry(first).or_default().push(Added { text, id: id as u32, is_control });
+                }
+            } else if kind == Kind::ByteLevel {
                 push_bytes_of(token, &mut bytes);
+            } else if let Some(byte) = (token_type == BYTE).then(|| byte_token(token)).flatten() {
+                bytes.push(byte);
+            } else {
+                bytes.extend(token.replace(SPACE, " ").as_bytes());
             }
             ends.push(bytes.len());
         }
-        added.sort_by(|a, b| b.text.len().cmp(&a.text.len()).then(a.id.cmp(&b.id)));
+        #[expect(clippy::iter_over_hash_type, reason = "every list is sorted alone")]
+        for tokens in added.values_mut() {
+            tokens.sort_by(|a, b| b.text.len().cmp(&a.text.len()).then(a.id.cmp(&b.id)));
+        }
 
         let id_of = |key: &str| -> Result<Option<u32>, FormatError> {
             match optional(metadata.u32(key))? {
@@ -121,13 +161,9 @@ impl Tokenizer {
         };
         let bos = id_of("tokenizer.ggml.bos_token_id")?;
         let eos = id_of("tokenizer.ggml.eos_token_id")?;
-        let eos_ids = eos
-            .into_iter()
-            .chain(id_of("tokenizer.ggml.eot_token_id")?)
-            .chain(added.iter().filter(|t| t.is_control && END_OF_TURN.contains(&t.text.as_str())).map(|t| t.id))
-            .collect();
+        let eos_ids = eos.into_iter().chain(id_of("tokenizer.ggml.eot_token_id")?).chain(end_of_turn).collect();
         let add_bos = optional(metadata.bool("tokenizer.ggml.add_bos_token"))?.unwrap_or(false) && bos.is_some();
-        Ok(Self { bpe, added, bytes, ends, eos_ids, eos, bos, add_bos })
+        Ok(Self { bpe, kind, added, bytes, ends, eos_ids, eos, bos, add_bos })
     }
 
     /// Size of the vocabulary.
@@ -194,30 +230,46 @@ impl Tokenizer {
         let mut ids = Vec::new();
         let mut plain_start = 0;
         let mut at = 0;
-        while at < text.len() {
-            let rest = &text[at..];
-            let found = self.added.iter().find(|t| (parse_specials || !t.is_control) && rest.starts_with(&t.text));
-            if let Some(found) = found {
-                self.encode_plain(&text[plain_start..at], guard, &mut ids)?;
+        while let Some(rest) = text.get(at..)
+            && let Some(first) = rest.chars().next()
+        {
+            if let Some(found) = self.added_at(rest, parse_specials) {
+                self.encode_plain(&text[plain_start..at], plain_start == 0, guard, &mut ids)?;
                 ids.push(found.id);
                 at += found.text.len();
                 plain_start = at;
             } else {
-                at += rest.chars().next().map_or(1, char::len_utf8);
+                at += first.len_utf8();
             }
         }
-        self.encode_plain(&text[plain_start..], guard, &mut ids)?;
+        self.encode_plain(&text[plain_start..], plain_start == 0, guard, &mut ids)?;
         Ok(ids)
     }
 
-    fn encode_plain(&self, text: &str, guard: Option<char>, ids: &mut Vec<u32>) -> Result<(), FormatError> {
+    /// The longest added token that a text begins with.
+    fn added_at(&self, text: &str, controls: bool) -> Option<&Added> {
+        let starting_alike = self.added.get(&text.chars().next()?)?;
+        starting_alike.iter().find(|t| (controls || !t.is_control) && text.starts_with(&t.text))
+    }
+
+    fn encode_plain(
+        &self,
+        text: &str,
+        is_first: bool,
+        guard: Option<char>,
+        ids: &mut Vec<u32>,
+    ) -> Result<(), FormatError> {
         if text.is_empty() {
             return Ok(());
         }
-        let text = match guard {
-            Some(guard) if text.contains(guard) => std::borrow::Cow::Owned(text.replace(guard, "")),
-            _ => std::borrow::Cow::Borrowed(text),
-        };
+        let mut text = Cow::Borrowed(text);
+        if let Some(guard) = guard.filter(|&guard| text.contains(guard)) {
+            text = Cow::Owned(text.replace(guard, ""));
+        }
+        if let Kind::SentencePiece { space_prefix } = self.kind {
+            let prefix = if space_prefix && is_first { " " } else { "" };
+            text = Cow::Owned(as_piece(self.kind, &format!("{prefix}{text}")));
+        }
         let encoding = self.bpe.encode_fast(text.as_ref(), false).map_err(|error| failed(error.to_string()))?;
         ids.extend_from_slice(encoding.get_ids());
         Ok(())
@@ -228,7 +280,8 @@ impl Tokenizer {
         let mut out = String::with_capacity(text.len());
         for (at, c) in text.char_indices() {
             out.push(c);
-            if self.added.iter().any(|t| t.is_control && text[at..].starts_with(&t.text)) {
+            let starting_alike = self.added.get(&c).map_or(&[][..], Vec::as_slice);
+            if starting_alike.iter().any(|t| t.is_control && text[at..].starts_with(&t.text)) {
                 out.push(guard);
             }
         }
@@ -236,12 +289,30 @@ impl Tokenizer {
     }
 }
 
-fn build_bpe(tokens: &[&str], merges: &[&str], pre: &str) -> Result<tokenizers::Tokenizer, FormatError> {
-    let vocab: Vocab = tokens.iter().enumerate().map(|(id, token)| ((*token).to_owned(), id as u32)).collect();
-    let pairs = merges
+fn byte_level_bpe(tokens: &[&str], merges: &[&str], pre: &str) -> Result<tokenizers::Tokenizer, FormatError> {
+    let vocab = vocab_of(tokens.iter().map(|&token| token.to_owned()));
+    let pairs = pairs_of(merges, &vocab)?;
+    let (pre_tokenizer, whole_words_first) = pre_tokenizer(pre)?;
+    let bpe = BPE::builder()
+        .vocab_and_merges(vocab, pairs)
+        .ignore_merges(whole_words_first)
+        .build()
+        .map_err(|error| failed(error.to_string()))?;
+    let mut tokenizer = tokenizers::Tokenizer::new(bpe);
+    tokenizer.with_pre_tokenizer(Some(pre_tokenizer));
+    Ok(tokenizer)
+}
+
+fn vocab_of(tokens: impl Iterator<Item = String>) -> Vocab {
+    tokens.enumerate().map(|(id, token)| (token, id as u32)).collect()
+}
+
+/// Merges as they stand in the file.
+fn pairs_of(merges: &[&str], vocab: &Vocab) -> Result<Merges, FormatError> {
+    merges
         .iter()
         .map(|merge| {
-            // The first character may itself be a space in no byte-level vocabulary: spaces are written as U+0120.
+            // The first character may itself be a space in no vocabulary: spaces are written as U+0120 or U+2581.
             let (left, right) =
                 merge.split_once(' ').ok_or_else(|| failed(format!("the merge {merge:?} has no space")))?;
             // The builder would panic on a merge longer than every token.
@@ -252,16 +323,98 @@ fn build_bpe(tokens: &[&str], merges: &[&str], pre: &str) -> Result<tokenizers::
                 Err(failed(format!("the merge {merge:?} is not in the vocabulary")))
             }
         })
-        .collect::<Result<Merges, FormatError>>()?;
-    let (pre_tokenizer, whole_words_first) = pre_tokenizer(pre)?;
+        .collect()
+}
+
+fn sentence_piece_bpe(
+    metadata: &Metadata,
+    tokens: &[&str],
+    token_type: impl Fn(usize) -> i32,
+) -> Result<tokenizers::Tokenizer, FormatError> {
+    let kind = Kind::SentencePiece { space_prefix: false };
+    let pieces: Vec<String> = tokens
+        .iter()
+        .enumerate()
+        .map(|(id, token)| if token_type(id) == USER_DEFINED { as_piece(kind, token) } else { (*token).to_owned() })
+        .collect();
+    let vocab = vocab_of(pieces.iter().cloned());
+    let pairs = match optional(metadata.str_array("tokenizer.ggml.merges"))? {
+        Some(merges) => pairs_of(&merges, &vocab)?,
+        None => {
+            let mut scores = metadata.f32_array("tokenizer.ggml.scores")?;
+            if scores.len() != pieces.len() || scores.iter().any(|score| score.is_nan()) {
+                return Err(failed("the vocabulary has no number for every token's score"));
+            }
+            // SentencePiece gives them 0, the best score; files do not keep it.
+            for (id, score) in scores.iter_mut().enumerate() {
+                if token_type(id) == USER_DEFINED {
+                    *score = 0.0;
+                }
+            }
+            merges_from_scores(&pieces, &scores, &vocab)
+        }
+    };
+    let unknown = optional(metadata.u32("tokenizer.ggml.unknown_token_id"))?.unwrap_or(0);
+    let unknown = pieces.get(unknown as usize).ok_or_else(|| failed("the unknown token is not in the vocabulary"))?;
     let bpe = BPE::builder()
         .vocab_and_merges(vocab, pairs)
-        .ignore_merges(whole_words_first)
+        .unk_token(unknown.clone())
+        .fuse_unk(true)
+        .byte_fallback(true)
         .build()
         .map_err(|error| failed(error.to_string()))?;
-    let mut tokenizer = tokenizers::Tokenizer::new(bpe);
-    tokenizer.with_pre_tokenizer(Some(pre_tokenizer));
-    Ok(tokenizer)
+    Ok(tokenizers::Tokenizer::new(bpe))
+}
+
+/// Every pair of tokens that joins to a token, best score first, as transformers derives merges from a
+/// `SentencePiece` model (`generate_merges` in `convert_slow_tokenizer.py`): longer parts first on a tie, then in the
+/// order of the vocabulary.
+fn merges_from_scores(pieces: &[String], scores: &[f32], vocab: &Vocab) -> Merges {
+    struct Merge {
+        score: f32,
+        n_left: usize,
+        n_right: usize,
+        whole: u32,
+        left: u32,
+        right: u32,
+        left_bytes: usize,
+    }
+    let mut merges = Vec::new();
+    for (whole, (piece, &score)) in pieces.iter().zip(scores).enumerate() {
+        let n_chars = piece.chars().count();
+        if n_chars > MAX_PIECE_CHARS {
+            continue;
+        }
+        for (n_left, (left_bytes, _)) in piece.char_indices().enumerate().skip(1) {
+            let (left, right) = piece.split_at(left_bytes);
+            if let (Some(&left), Some(&right)) = (vocab.get(left), vocab.get(right)) {
+                let n_right = n_chars - n_left;
+                merges.push(Merge { score, n_left, n_right, whole: whole as u32, left, right, left_bytes });
+            }
+        }
+    }
+    merges.sort_unstable_by(|a, b| {
+        // Scores are no NaN; 0 and -0 are one score.
+        let by_score = b.score.partial_cmp(&a.score).unwrap_or(std::cmp::Ordering::Equal);
+        by_score
+            .then(b.n_left.cmp(&a.n_left))
+            .then(b.n_right.cmp(&a.n_right))
+            .then(a.whole.cmp(&b.whole))
+            .then(a.left.cmp(&b.left))
+            .then(a.right.cmp(&b.right))
+    });
+    let halves = |merge: &Merge| pieces.get(merge.whole as usize)?.split_at_checked(merge.left_bytes);
+    merges.iter().filter_map(halves).map(|(left, right)| (left.to_owned(), right.to_owned())).collect()
+}
+
+/// A text as `SentencePiece` writes it.
+fn as_piece(kind: Kind, text: &str) -> String {
+    if kind == Kind::ByteLevel { text.to_owned() } else { text.replace(' ', &SPACE.to_string()) }
+}
+
+/// The byte of `<0xAB>`.
+fn byte_token(token: &str) -> Option<u8> {
+    u8::from_str_radix(token.strip_prefix("<0x")?.strip_suffix('>')?, 16).ok()
 }
 
 /// The splitting before BPE by its name in the file, and whether a word that is a token is taken whole.

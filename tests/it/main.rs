@@ -16,3 +16,4 @@ mod store;
 mod studies;
 mod tasks;
 mod tidy;
+mod tokenizers;
