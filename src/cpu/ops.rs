@@ -62,6 +62,15 @@ pub fn silu_gate(gate: &mut [f32], up: &[f32]) {
     }
 }
 
+/// `gate` becomes gelu(`gate`) · `up`, by the tanh approximation (Hendrycks and Gimpel 2016), which is x times the
+/// logistic function of 2 √(2/π) (x + 0.044715 x³).
+pub fn gelu_gate(gate: &mut [f32], up: &[f32]) {
+    for (gate, up) in gate.iter_mut().zip(up) {
+        let x = *gate;
+        *gate = x / (1.0 + exp(-1.595_769_1 * (x + 0.044_715 * x * x * x))) * up;
+    }
+}
+
 /// Cosines and sines of rotary angles, each (T, `head_dim` / 2).
 #[derive(Debug, Clone, Default)]
 pub struct Rotation {
@@ -107,6 +116,8 @@ pub struct Heads {
     pub n_kv_heads: usize,
     /// Values of a head.
     pub head_dim: usize,
+    /// Positions that a token sees, itself included; `None` for all.
+    pub window: Option<usize>,
 }
 
 /// Weights e^(s − max s) / sum for scores s, in place.
@@ -147,14 +158,16 @@ fn mix(weights: &[f32], values: &[f32], width: usize, at: usize, out: &mut [f32]
 /// Causal attention of `q`: (T, heads · `head_dim`) at positions `pos..pos + T` over `keys` and `values`: (at least
 /// pos + T, key heads · `head_dim`), into `out`: (T, heads · `head_dim`).
 pub fn attention(q: &[f32], keys: &[f32], values: &[f32], pos: usize, heads: Heads, out: &mut [f32]) {
-    let Heads { n_heads, n_kv_heads, head_dim } = heads;
+    let Heads { n_heads, n_kv_heads, head_dim, window } = heads;
     let width = n_kv_heads * head_dim;
     let scale = 1.0 / (head_dim as f32).sqrt();
     let mut scores = Vec::new();
     let rows = q.chunks_exact(n_heads * head_dim).zip(out.chunks_exact_mut(n_heads * head_dim));
     for (t, (q, out)) in rows.enumerate() {
         let n_seen = pos + t + 1;
-        let (keys, values) = (&keys[..n_seen * width], &values[..n_seen * width]);
+        let first = n_seen.saturating_sub(window.unwrap_or(n_seen));
+        let seen = first * width..n_seen * width;
+        let (keys, values) = (&keys[seen.clone()], &values[seen]);
         for (head, (q, out)) in q.chunks_exact(head_dim).zip(out.chunks_exact_mut(head_dim)).enumerate() {
             let at = head / (n_heads / n_kv_heads) * head_dim;
             scores.clear();
@@ -213,8 +226,8 @@ mod tests {
     /// keys than may be seen.
     #[test]
     fn attention_is_causal_and_follows_the_definition() {
-        for head_dim in [4, 20, 64] {
-            let heads = Heads { n_heads: 4, n_kv_heads: 2, head_dim };
+        for (head_dim, window) in [(4, None), (20, Some(2)), (64, Some(1)), (64, Some(99))] {
+            let heads = Heads { n_heads: 4, n_kv_heads: 2, head_dim, window };
             let (pos, n_tokens, width) = (3, 2, 2 * head_dim);
             let (q, keys, values) = (wave(2 * 4 * head_dim, 0.21), wave(9 * width, 0.17), wave(9 * width, 0.13));
             let mut out = vec![0.0; q.len()];
@@ -223,12 +236,14 @@ mod tests {
                 for head in 0..4 {
                     let q = &q[(t * 4 + head) * head_dim..][..head_dim];
                     let at = |p: usize, d: usize| p * width + head / 2 * head_dim + d;
-                    let weights: Vec<f64> = (0..=pos + t)
+                    let first = (pos + t + 1).saturating_sub(window.unwrap_or(99));
+                    let weights: Vec<f64> = (first..=pos + t)
                         .map(|p| (0..head_dim).map(|d| f64::from(q[d]) * f64::from(keys[at(p, d)])).sum::<f64>())
                         .map(|score| (score / (head_dim as f64).sqrt()).exp())
                         .collect();
                     for d in 0..head_dim {
-                        let mixed: f64 = weights.iter().enumerate().map(|(p, w)| w * f64::from(values[at(p, d)])).sum();
+                        let mixed: f64 =
+                            weights.iter().enumerate().map(|(p, w)| w * f64::from(values[at(first + p, d)])).sum();
                         let expected = mixed / weights.iter().sum::<f64>();
                         let ours = f64::from(out[(t * 4 + head) * head_dim + d]);
                         assert!((ours - expected).abs() < 1e-5, "{ours} {expected}");
@@ -242,9 +257,17 @@ mod tests {
     fn gates_follow_the_definition() {
         let (mut gate, up) = (wave(19, 0.7), wave(19, 0.4));
         let expected: Vec<f32> = gate.iter().zip(&up).map(|(g, u)| g / (1.0 + (-g).exp()) * u).collect();
+        let mut gelu = gate.clone();
         silu_gate(&mut gate, &up);
         for (ours, expected) in gate.iter().zip(expected) {
             assert!((ours - expected).abs() < 1e-6);
+        }
+        let raw = gelu.clone();
+        gelu_gate(&mut gelu, &up);
+        for ((ours, x), up) in gelu.iter().zip(raw).zip(up) {
+            let x = f64::from(x);
+            let tanh = (0.797_884_560_802_865_4 * (x + 0.044_715 * x.powi(3))).tanh();
+            assert!((f64::from(*ours) - 0.5 * x * (1.0 + tanh) * f64::from(up)).abs() < 1e-6);
         }
     }
 }

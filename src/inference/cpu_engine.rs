@@ -1,13 +1,13 @@
 //! The processor path for browsers without WebGPU: the forward pass on plain slices, one thread.
 
-use crate::cpu::ops::{Heads, Rotation, add, attention, rms_norm, silu_gate};
+use crate::cpu::ops::{Heads, Rotation, add, attention, gelu_gate, rms_norm, silu_gate};
 use crate::cpu::{Activations, Matrix, dequantize};
 use crate::eval::engine::{Control, EngineError};
 use crate::formats::FormatError;
 use crate::formats::gguf::GgufHeader;
 use crate::formats::source::ByteSource;
 use crate::models::names::{NameTable, of_layer};
-use crate::models::spec::{DecoderSpec, RopeStyle};
+use crate::models::spec::{Activation, DecoderSpec, RopeStyle};
 use crate::models::weights::{CHUNK_BYTES, check_tensors};
 
 use super::forward::{CpuModel, Forward, TargetLogprob};
@@ -27,11 +27,19 @@ struct Layer {
     attn_q: Matrix,
     attn_k: Matrix,
     attn_v: Matrix,
+    /// Biases of queries, keys and values, where the model has them.
+    attn_biases: Option<[Vec<f32>; 3]>,
+    /// Weights of the norms of each head's queries and keys, where the model has them.
+    attn_head_norms: Option<[Vec<f32>; 2]>,
     attn_output: Matrix,
+    attn_post_norm: Option<Vec<f32>>,
     ffn_norm: Vec<f32>,
     ffn_gate: Matrix,
     ffn_up: Matrix,
     ffn_down: Matrix,
+    ffn_post_norm: Option<Vec<f32>>,
+    /// Positions that a token sees, itself included; `None` for all.
+    window: Option<usize>,
     /// Keys after rotation, (positions, `n_kv`).
     keys: Vec<f32>,
     /// Values, (positions, `n_kv`).
@@ -47,8 +55,8 @@ pub struct CpuForward {
     output_norm: Vec<f32>,
     /// `None` if the embeddings serve.
     output: Option<Matrix>,
-    /// Radians a position, (`head_dim` / 2).
-    freqs: Vec<f32>,
+    /// Radians a position, (`head_dim` / 2), of the blocks that see everything and of those with a window.
+    freqs: [Vec<f32>; 2],
     /// Positions that every layer's cache holds.
     n_cached: usize,
     scratch: Scratch,
@@ -148,7 +156,31 @@ impl CpuModel for CpuForward {
         let token_embd = reader.matrix(names.token_embd).await?;
         let mut layers = Vec::with_capacity(spec.n_layers);
         for i in 0..spec.n_layers {
+            let of = |pattern| of_layer(pattern, i);
+            let attn_biases = if spec.qkv_bias {
+                let (q, k) =
+                    (reader.vector(&of(names.attn_q_bias)).await?, reader.vector(&of(names.attn_k_bias)).await?);
+                Some([q, k, reader.vector(&of(names.attn_v_bias)).await?])
+            } else {
+                None
+            };
+            let attn_head_norms = if spec.qk_norm {
+                Some([reader.vector(&of(names.attn_q_norm)).await?, reader.vector(&of(names.attn_k_norm)).await?])
+            } else {
+                None
+            };
+            let (attn_post_norm, ffn_post_norm) = if spec.post_norms {
+                let attn = reader.vector(&of(names.attn_post_norm)).await?;
+                (Some(attn), Some(reader.vector(&of(names.ffn_post_norm)).await?))
+            } else {
+                (None, None)
+            };
             layers.push(Layer {
+                attn_biases,
+                attn_head_norms,
+                attn_post_norm,
+                ffn_post_norm,
+                window: spec.window_of(i).map(|window| window.size),
                 attn_norm: reader.vector(&of_layer(names.attn_norm, i)).await?,
                 attn_q: reader.matrix(&of_layer(names.attn_q, i)).await?,
                 attn_k: reader.matrix(&of_layer(names.attn_k, i)).await?,
@@ -174,7 +206,8 @@ impl CpuModel for CpuForward {
             layers,
             output_norm,
             output,
-            freqs: spec.rope_freqs(),
+            freqs: [spec.rope_base, spec.window.map_or(spec.rope_base, |window| window.rope_base)]
+                .map(|base| spec.freqs_of_base(base)),
             n_cached: 0,
             scratch: Scratch::default(),
         })
@@ -213,6 +246,16 @@ fn norm_into(activations: &mut Activations, normed: &mut Vec<f32>, x: &[f32], we
     activations.set(normed, weight.len());
 }
 
+/// Adds `delta` to the residual stream, normed first if there is a norm for it.
+fn add_normed(s: &mut Scratch, post_norm: Option<&[f32]>, eps: f32) {
+    if let Some(weight) = post_norm {
+        s.normed.resize(s.delta.len(), 0.0);
+        rms_norm(&s.delta, weight, eps, &mut s.normed);
+        std::mem::swap(&mut s.delta, &mut s.normed);
+    }
+    add(&mut s.x, &s.delta);
+}
+
 impl Layer {
     /// `s.x`: (T, `n_embd`) at positions `pos..pos + T`, in place.
     fn forward(&mut self, s: &mut Scratch, pos: usize, spec: &DecoderSpec, rotation: &Rotation) {
@@ -220,6 +263,18 @@ impl Layer {
         apply(&self.attn_q, &s.activations, &mut s.q);
         apply(&self.attn_k, &s.activations, &mut s.k);
         apply(&self.attn_v, &s.activations, &mut s.v);
+        if let Some(biases) = &self.attn_biases {
+            for (x, bias) in [&mut s.q, &mut s.k, &mut s.v].into_iter().zip(biases) {
+                x.chunks_exact_mut(bias.len()).for_each(|row| add(row, bias));
+            }
+        }
+        if let Some(norms) = &self.attn_head_norms {
+            for (x, weight) in [&mut s.q, &mut s.k].into_iter().zip(norms) {
+                s.normed.resize(x.len(), 0.0);
+                rms_norm(x, weight, spec.rms_eps, &mut s.normed);
+                std::mem::swap(x, &mut s.normed);
+            }
+        }
         let (step, distance) = match spec.rope_style {
             RopeStyle::Interleaved => (2, 1),
             RopeStyle::Half => (1, spec.head_dim / 2),
@@ -233,20 +288,24 @@ impl Layer {
             }
             cache.extend_from_slice(new);
         }
-        let heads = Heads { n_heads: spec.n_heads, n_kv_heads: spec.n_kv_heads, head_dim: spec.head_dim };
+        let DecoderSpec { n_heads, n_kv_heads, head_dim, .. } = *spec;
+        let heads = Heads { n_heads, n_kv_heads, head_dim, window: self.window };
         s.attended.resize(s.q.len(), 0.0);
         attention(&s.q, &self.keys, &self.values, pos, heads, &mut s.attended);
         s.activations.set(&s.attended, spec.n_q());
         apply(&self.attn_output, &s.activations, &mut s.delta);
-        add(&mut s.x, &s.delta);
+        add_normed(s, self.attn_post_norm.as_deref(), spec.rms_eps);
 
         norm_into(&mut s.activations, &mut s.normed, &s.x, &self.ffn_norm, spec.rms_eps);
         apply(&self.ffn_gate, &s.activations, &mut s.gate);
         apply(&self.ffn_up, &s.activations, &mut s.up);
-        silu_gate(&mut s.gate, &s.up);
+        match spec.activation {
+            Activation::Silu => silu_gate(&mut s.gate, &s.up),
+            Activation::GeluTanh => gelu_gate(&mut s.gate, &s.up),
+        }
         s.activations.set(&s.gate, spec.n_ff);
         apply(&self.ffn_down, &s.activations, &mut s.delta);
-        add(&mut s.x, &s.delta);
+        add_normed(s, self.ffn_post_norm.as_deref(), spec.rms_eps);
     }
 }
 
@@ -260,14 +319,17 @@ impl CpuForward {
         pace: &mut Pace,
     ) -> Result<(), EngineError> {
         self.n_cached = pos;
-        let rotation = Rotation::new(&self.freqs, pos, tokens.len());
+        let rotations = self.freqs.each_ref().map(|freqs| Rotation::new(freqs, pos, tokens.len()));
         self.scratch.x.resize(tokens.len() * self.spec.n_embd, 0.0);
         for (&token, x) in tokens.iter().zip(self.scratch.x.chunks_exact_mut(self.spec.n_embd)) {
             self.token_embd.row(token as usize, x);
+            x.iter_mut().for_each(|x| *x *= self.spec.embd_scale);
         }
         for layer in &mut self.layers {
             pace.step(control).await?;
-            layer.forward(&mut self.scratch, pos, &self.spec, &rotation);
+            let [full, windowed] = &rotations;
+            let rotation = if layer.window.is_some() { windowed } else { full };
+            layer.forward(&mut self.scratch, pos, &self.spec, rotation);
         }
         self.n_cached = pos + tokens.len();
         Ok(())

@@ -24,14 +24,22 @@ pub(super) struct Case {
 macro_rules! golden {
     ($name:literal) => {
         (
-            include_bytes!(concat!("../../tests/golden/models/tiny-llama-", $name, ".gguf")),
-            include_str!(concat!("../../tests/golden/models/tiny-llama-", $name, ".json")),
+            include_bytes!(concat!("../../tests/golden/models/tiny-", $name, ".gguf")),
+            include_str!(concat!("../../tests/golden/models/tiny-", $name, ".json")),
         )
     };
 }
 
 /// Files and their cases.
-pub(super) const MODELS: [(&[u8], &str); 4] = [golden!("q4_1"), golden!("q8_0"), golden!("f16"), golden!("q4_0")];
+pub(super) const MODELS: [(&[u8], &str); 7] = [
+    golden!("llama-q4_1"),
+    golden!("llama-q8_0"),
+    golden!("llama-f16"),
+    golden!("llama-q4_0"),
+    golden!("qwen2"),
+    golden!("qwen3"),
+    golden!("gemma3"),
+];
 
 pub(super) fn cases(golden: &str) -> Vec<Case> {
     serde_json::from_str::<Golden>(golden).unwrap().cases

@@ -106,6 +106,9 @@ impl GpuForward {
         let weights = &self.decoder.weights;
         let layers = weights.layers.iter().flat_map(|l| {
             [&l.attn_norm, &l.attn_qkv, &l.attn_vectors, &l.attn_output, &l.ffn_norm, &l.ffn_gate_up, &l.ffn_down]
+                .into_iter()
+                .chain(&l.attn_post_norm)
+                .chain(&l.ffn_post_norm)
         });
         layers.chain([&weights.output_norm, &weights.output]).map(Tensor::size_bytes).sum()
     }

@@ -11,23 +11,51 @@ use crate::formats::gguf::GgufHeader;
 use crate::formats::quant::{Dtype, aligned};
 use crate::formats::source::ByteSource;
 use crate::models::names::{NameTable, of_layer};
-use crate::models::spec::{DecoderSpec, RopeStyle};
+use crate::models::spec::{Activation, DecoderSpec, RopeStyle};
 use crate::models::weights::check_tensors;
 
 /// Tokens of a prompt that are read at once; a cancel is heard between chunks and layers.
 const CHUNK_TOKENS: usize = 32;
 
+/// Queries, keys or values: a product, then a bias and a norm of each head where the model has them.
+struct Projection {
+    /// (`n_embd`, heads · `head_dim`).
+    matrix: Tensor,
+    n_heads: usize,
+    bias: Option<Tensor>,
+    norm: Option<Tensor>,
+}
+
+impl Projection {
+    /// `x`: (T, `n_embd`) to (heads, T, `head_dim`).
+    fn apply(&self, x: &Tensor, spec: &DecoderSpec) -> candle_core::Result<Tensor> {
+        let mut projected = x.matmul(&self.matrix)?;
+        if let Some(bias) = &self.bias {
+            projected = projected.broadcast_add(bias)?;
+        }
+        let projected = heads(&projected, self.n_heads, spec.head_dim)?;
+        match &self.norm {
+            Some(norm) => rms_norm(&projected, norm, spec.rms_eps),
+            None => Ok(projected),
+        }
+    }
+}
+
 /// Weights of one block; matrices are transposed, (columns, rows).
 struct Layer {
     attn_norm: Tensor,
-    attn_q: Tensor,
-    attn_k: Tensor,
-    attn_v: Tensor,
+    attn_q: Projection,
+    attn_k: Projection,
+    attn_v: Projection,
     attn_output: Tensor,
+    attn_post_norm: Option<Tensor>,
     ffn_norm: Tensor,
     ffn_gate: Tensor,
     ffn_up: Tensor,
     ffn_down: Tensor,
+    ffn_post_norm: Option<Tensor>,
+    /// Positions that a token sees, itself included; `None` for all.
+    window: Option<usize>,
     /// Keys after rotation and values so far, each (`n_kv_heads`, positions, `head_dim`).
     cache: Option<(Tensor, Tensor)>,
 }
@@ -42,9 +70,9 @@ pub struct Oracle {
     output_norm: Tensor,
     /// Output head, (`n_embd`, `n_vocab`): the embeddings where the file has none.
     output: Tensor,
-    /// (positions, `head_dim` / 2).
-    cos: Tensor,
-    sin: Tensor,
+    /// Cosines and sines of the blocks that see everything and of those with a window, each (positions,
+    /// `head_dim` / 2).
+    rotations: [(Tensor, Tensor); 2],
 }
 
 impl std::fmt::Debug for Oracle {
@@ -78,6 +106,11 @@ impl<S: ByteSource> Reader<'_, S> {
                 .and_then(|quantized| quantized.dequantize(&Device::Cpu)?.to_dtype(DType::F32))
         });
         tensor.map_err(|error| unreadable(name, &error))
+    }
+
+    /// A vector of a block that only some models have.
+    async fn dense_if(&self, is_there: bool, pattern: &str, layer: usize) -> Result<Option<Tensor>, FormatError> {
+        if is_there { self.dense(&of_layer(pattern, layer)).await.map(Some) } else { Ok(None) }
     }
 
     /// A matrix, transposed.
@@ -119,14 +152,32 @@ impl CpuModel for Oracle {
         for i in 0..spec.n_layers {
             layers.push(Layer {
                 attn_norm: reader.dense(&of_layer(names.attn_norm, i)).await?,
-                attn_q: reader.matrix(&of_layer(names.attn_q, i)).await?,
-                attn_k: reader.matrix(&of_layer(names.attn_k, i)).await?,
-                attn_v: reader.matrix(&of_layer(names.attn_v, i)).await?,
+                attn_q: Projection {
+                    matrix: reader.matrix(&of_layer(names.attn_q, i)).await?,
+                    n_heads: spec.n_heads,
+                    bias: reader.dense_if(spec.qkv_bias, names.attn_q_bias, i).await?,
+                    norm: reader.dense_if(spec.qk_norm, names.attn_q_norm, i).await?,
+                },
+                attn_k: Projection {
+                    matrix: reader.matrix(&of_layer(names.attn_k, i)).await?,
+                    n_heads: spec.n_kv_heads,
+                    bias: reader.dense_if(spec.qkv_bias, names.attn_k_bias, i).await?,
+                    norm: reader.dense_if(spec.qk_norm, names.attn_k_norm, i).await?,
+                },
+                attn_v: Projection {
+                    matrix: reader.matrix(&of_layer(names.attn_v, i)).await?,
+                    n_heads: spec.n_kv_heads,
+                    bias: reader.dense_if(spec.qkv_bias, names.attn_v_bias, i).await?,
+                    norm: None,
+                },
                 attn_output: reader.matrix(&of_layer(names.attn_output, i)).await?,
+                attn_post_norm: reader.dense_if(spec.post_norms, names.attn_post_norm, i).await?,
                 ffn_norm: reader.dense(&of_layer(names.ffn_norm, i)).await?,
                 ffn_gate: reader.matrix(&of_layer(names.ffn_gate, i)).await?,
                 ffn_up: reader.matrix(&of_layer(names.ffn_up, i)).await?,
                 ffn_down: reader.matrix(&of_layer(names.ffn_down, i)).await?,
+                ffn_post_norm: reader.dense_if(spec.post_norms, names.ffn_post_norm, i).await?,
+                window: spec.window_of(i).map(|window| window.size),
                 cache: None,
             });
             let of_block = of_layer("blk.{}.", i);
@@ -139,8 +190,12 @@ impl CpuModel for Oracle {
             Err(_) => embedding.t().map_err(|error| unreadable(names.token_embd, &error))?,
         };
         let context_length = spec.context_length.min(max_context).max(1);
-        let (cos, sin) = rotation(spec, context_length).map_err(|error| unreadable("rotary positions", &error))?;
-        Ok(Self { spec: spec.clone(), context_length, embedding, layers, output_norm, output, cos, sin })
+        let rotation = |base| {
+            rotation(base, spec.head_dim, context_length).map_err(|error| unreadable("rotary positions", &error))
+        };
+        let window_base = spec.window.map_or(spec.rope_base, |window| window.rope_base);
+        let rotations = [rotation(spec.rope_base)?, rotation(window_base)?];
+        Ok(Self { spec: spec.clone(), context_length, embedding, layers, output_norm, output, rotations })
     }
 }
 
@@ -148,15 +203,18 @@ impl Oracle {
     /// Reads one chunk at `pos` and returns the normed states, (T, `n_embd`).
     async fn read_chunk(&mut self, tokens: &[u32], pos: usize, control: &Control<'_>) -> Result<Tensor, EngineError> {
         let ids = Tensor::new(tokens, &Device::Cpu).map_err(backend)?;
-        let mut x = self.embedding.index_select(&ids, 0).map_err(backend)?;
-        let cos = self.cos.narrow(0, pos, tokens.len()).map_err(backend)?;
-        let sin = self.sin.narrow(0, pos, tokens.len()).map_err(backend)?;
+        let scale = f64::from(self.spec.embd_scale);
+        let mut x = self.embedding.index_select(&ids, 0).and_then(|rows| rows * scale).map_err(backend)?;
+        let at = |table: &Tensor| table.narrow(0, pos, tokens.len()).map_err(backend);
+        let [(cos, sin), (window_cos, window_sin)] = &self.rotations;
+        let (full, windowed) = ((at(cos)?, at(sin)?), (at(window_cos)?, at(window_sin)?));
         for layer in &mut self.layers {
             (control.breathe)().await;
             if control.cancel.is_cancelled() {
                 return Err(EngineError::Cancelled);
             }
-            x = layer.forward(&x, pos, &self.spec, &cos, &sin).map_err(backend)?;
+            let (cos, sin) = if layer.window.is_some() { &windowed } else { &full };
+            x = layer.forward(&x, pos, &self.spec, cos, sin).map_err(backend)?;
         }
         rms_norm(&x, &self.output_norm, self.spec.rms_eps).map_err(backend)
     }
@@ -203,10 +261,9 @@ impl Layer {
         sin: &Tensor,
     ) -> candle_core::Result<Tensor> {
         let normed = rms_norm(x, &self.attn_norm, spec.rms_eps)?;
-        let q = rotate(&heads(&normed.matmul(&self.attn_q)?, spec.n_heads, spec.head_dim)?, cos, sin, spec.rope_style)?;
-        let k =
-            rotate(&heads(&normed.matmul(&self.attn_k)?, spec.n_kv_heads, spec.head_dim)?, cos, sin, spec.rope_style)?;
-        let v = heads(&normed.matmul(&self.attn_v)?, spec.n_kv_heads, spec.head_dim)?;
+        let q = rotate(&self.attn_q.apply(&normed, spec)?, cos, sin, spec.rope_style)?;
+        let k = rotate(&self.attn_k.apply(&normed, spec)?, cos, sin, spec.rope_style)?;
+        let v = self.attn_v.apply(&normed, spec)?;
         let (k, v) = match self.cache.take() {
             Some((keys, values)) if pos > 0 => {
                 (Tensor::cat(&[&keys.narrow(1, 0, pos)?, &k], 1)?, Tensor::cat(&[&values.narrow(1, 0, pos)?, &v], 1)?)
@@ -214,13 +271,22 @@ impl Layer {
             _ => (k, v),
         };
         self.cache = Some((k.clone(), v.clone()));
-        let attended = attention(&q, &k, &v, pos)?.matmul(&self.attn_output)?;
-        let x = (x + attended)?;
+        let post_normed = |added: Tensor, norm: &Option<Tensor>| match norm {
+            Some(norm) => rms_norm(&added, norm, spec.rms_eps),
+            None => Ok(added),
+        };
+        let attended = attention(&q, &k, &v, pos, self.window)?.matmul(&self.attn_output)?;
+        let x = (x + post_normed(attended, &self.attn_post_norm)?)?;
 
         let normed = rms_norm(&x, &self.ffn_norm, spec.rms_eps)?;
         let gate = normed.matmul(&self.ffn_gate)?;
-        let hidden = (gate.silu()? * normed.matmul(&self.ffn_up)?)?;
-        &x + hidden.matmul(&self.ffn_down)?
+        let activated = match spec.activation {
+            Activation::Silu => gate.silu()?,
+            // candle's `gelu` is the tanh approximation.
+            Activation::GeluTanh => gate.gelu()?,
+        };
+        let down = (activated * normed.matmul(&self.ffn_up)?)?.matmul(&self.ffn_down)?;
+        &x + post_normed(down, &self.ffn_post_norm)?
     }
 }
 
@@ -230,8 +296,8 @@ fn heads(x: &Tensor, n_heads: usize, head_dim: usize) -> candle_core::Result<Ten
 }
 
 /// Causal attention of `q`: (heads, T, `head_dim`) at positions `pos..` over `k`, `v`: (`kv_heads`, pos + T,
-/// `head_dim`); consecutive query heads share a key head. Returns (T, heads · `head_dim`).
-fn attention(q: &Tensor, k: &Tensor, v: &Tensor, pos: usize) -> candle_core::Result<Tensor> {
+/// `head_dim`), of which a token sees those of its window; consecutive query heads share a key head. Returns (T, heads · `head_dim`).
+fn attention(q: &Tensor, k: &Tensor, v: &Tensor, pos: usize, window: Option<usize>) -> candle_core::Result<Tensor> {
     let (n_heads, n_tokens, head_dim) = q.dims3()?;
     let (n_kv_heads, n_positions, _) = k.dims3()?;
     let group = n_heads / n_kv_heads;
@@ -239,7 +305,8 @@ fn attention(q: &Tensor, k: &Tensor, v: &Tensor, pos: usize) -> candle_core::Res
     let q = q.reshape((n_kv_heads, group * n_tokens, head_dim))?;
     let scores = (q.matmul(&k.t()?.contiguous()?)? * (1.0 / (head_dim as f64).sqrt()))?;
     let mask: Vec<f32> = (0..n_tokens)
-        .flat_map(|t| (0..n_positions).map(move |p| if p > pos + t { f32::NEG_INFINITY } else { 0.0 }))
+        .flat_map(|t| (0..n_positions).map(move |p| (p, pos + t)))
+        .map(|(p, at)| if p > at || window.is_some_and(|size| p + size <= at) { f32::NEG_INFINITY } else { 0.0 })
         .collect();
     let mask = Tensor::from_vec(mask, (1, 1, n_tokens, n_positions), q.device())?;
     let scores = scores.reshape((n_kv_heads, group, n_tokens, n_positions))?.broadcast_add(&mask)?;
@@ -256,11 +323,9 @@ fn rms_norm(x: &Tensor, weight: &Tensor, eps: f32) -> candle_core::Result<Tensor
 }
 
 /// Cosines and sines of position · base^(−2i / `head_dim`), each (positions, `head_dim` / 2).
-fn rotation(spec: &DecoderSpec, n_positions: usize) -> candle_core::Result<(Tensor, Tensor)> {
-    let half = spec.head_dim / 2;
-    let angle = |position: usize, i: usize| {
-        position as f64 * f64::from(spec.rope_base).powf(-2.0 * i as f64 / spec.head_dim as f64)
-    };
+fn rotation(base: f32, head_dim: usize, n_positions: usize) -> candle_core::Result<(Tensor, Tensor)> {
+    let half = head_dim / 2;
+    let angle = |position: usize, i: usize| position as f64 * f64::from(base).powf(-2.0 * i as f64 / head_dim as f64);
     let table = |f: fn(f64) -> f64| {
         let values: Vec<f32> = (0..n_positions).flat_map(|p| (0..half).map(move |i| f(angle(p, i)) as f32)).collect();
         Tensor::from_vec(values, (n_positions, half), &Device::Cpu)

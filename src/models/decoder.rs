@@ -6,7 +6,7 @@ use crate::gpu::kernels::{attend_one, attention, embed, gated, matmul, rms_norm,
 use crate::gpu::{Gpu, GpuError, Recording, Tensor};
 
 use super::kv_cache::KvCache;
-use super::spec::{DecoderSpec, RopeStyle};
+use super::spec::{Activation, DecoderSpec, RopeStyle};
 use super::weights::{LayerWeights, Weights};
 
 /// Everything that stays on the device between two passes.
@@ -33,9 +33,9 @@ impl Decoder {
     /// Reads `tokens: U32[M]` at the position in `state` and writes their keys and values; gives the residual
     /// stream after the last block, `F32[M, n_embd]`, before the last norm.
     pub fn forward(&self, rec: &mut Recording, tokens: &Tensor, state: &Tensor) -> Tensor {
-        let x = embed::record(rec, &self.weights.token_embd, tokens, state);
-        for (weights, (keys, values)) in self.weights.layers.iter().zip(&self.cache.layers) {
-            let heads = self.heads(weights);
+        let x = embed::record(rec, &self.weights.token_embd, tokens, self.spec.embd_scale, state);
+        for (layer, (weights, (keys, values))) in self.weights.layers.iter().zip(&self.cache.layers).enumerate() {
+            let heads = self.heads(layer, weights);
             if x.rows() == 1 {
                 self.block_of_one(rec, &x, weights, &heads, (keys, values), state);
             } else {
@@ -56,19 +56,20 @@ impl Decoder {
         state: &Tensor,
     ) {
         let eps = self.spec.rms_eps;
-        let normed = rms_norm::record(rec, x, &weights.attn_norm, eps, state);
+        let normed = rms_norm::record(rec, x, &weights.attn_norm, eps, None, state);
         let qkv = matmul::record(rec, &weights.attn_qkv, &normed, None, state);
         let q = split_heads(rec, &qkv, heads, cache, state);
         let attended = attention::record(rec, &q, heads, cache, state);
-        matmul::record(rec, &weights.attn_output, &attended, Some(x), state);
+        self.add(rec, x, &weights.attn_output, &attended, weights.attn_post_norm.as_ref(), state);
 
-        let normed = rms_norm::record(rec, x, &weights.ffn_norm, eps, state);
+        let normed = rms_norm::record(rec, x, &weights.ffn_norm, eps, None, state);
         let gate_up = matmul::record(rec, &weights.ffn_gate_up, &normed, None, state);
-        let activated = gated::record(rec, &gate_up, state);
-        matmul::record(rec, &weights.ffn_down, &activated, Some(x), state);
+        let activated = gated::record(rec, &gate_up, self.activation(), state);
+        self.add(rec, x, &weights.ffn_down, &activated, weights.ffn_post_norm.as_ref(), state);
     }
 
-    /// The same for one token in five dispatches: launches are what a decoded token costs.
+    /// The same for one token in five dispatches (and one more for each norm after a layer): launches are what a
+    /// decoded token costs.
     fn block_of_one(
         &self,
         rec: &mut Recording,
@@ -79,22 +80,38 @@ impl Decoder {
         state: &Tensor,
     ) {
         let normed = |gain| Folded { norm: Some((gain, self.spec.rms_eps)), ..Folded::default() };
-        let added = Folded { add_to: Some(x), ..Folded::default() };
         let qkv = matvec::record(rec, &weights.attn_qkv, x, normed(&weights.attn_norm), state);
         let attended = attend_one(rec, &qkv, heads, cache, state);
-        matvec::record(rec, &weights.attn_output, &attended, added, state);
+        self.add(rec, x, &weights.attn_output, &attended, weights.attn_post_norm.as_ref(), state);
 
         let folded = normed(&weights.ffn_norm);
         let activated = if weights.ffn_gate_up.parts().len() == 1 {
-            matvec::record(rec, &weights.ffn_gate_up, x, Folded { gated: true, ..folded }, state)
+            matvec::record(rec, &weights.ffn_gate_up, x, Folded { gated: Some(self.activation()), ..folded }, state)
         } else {
             let gate_up = matvec::record(rec, &weights.ffn_gate_up, x, folded, state);
-            gated::record(rec, &gate_up, state)
+            gated::record(rec, &gate_up, self.activation(), state)
         };
-        matvec::record(rec, &weights.ffn_down, &activated, added, state);
+        self.add(rec, x, &weights.ffn_down, &activated, weights.ffn_post_norm.as_ref(), state);
     }
 
-    fn heads(&self, weights: &LayerWeights) -> Heads {
+    /// Adds `w` times `y` to the residual stream, normed first if there is a norm for it.
+    fn add(&self, rec: &mut Recording, x: &Tensor, w: &Tensor, y: &Tensor, post_norm: Option<&Tensor>, state: &Tensor) {
+        let Some(gain) = post_norm else {
+            matmul::record(rec, w, y, Some(x), state);
+            return;
+        };
+        let product = matmul::record(rec, w, y, None, state);
+        rms_norm::record(rec, &product, gain, self.spec.rms_eps, Some(x), state);
+    }
+
+    fn activation(&self) -> gated::Activation {
+        match self.spec.activation {
+            Activation::Silu => gated::Activation::Silu,
+            Activation::GeluTanh => gated::Activation::GeluTanh,
+        }
+    }
+
+    fn heads(&self, layer: usize, weights: &LayerWeights) -> Heads {
         let spec = &self.spec;
         Heads {
             n_heads: spec.n_heads,
@@ -105,9 +122,9 @@ impl Decoder {
                 RopeStyle::Half => Style::Half,
             },
             scale: 1.0 / (spec.head_dim as f32).sqrt(),
-            window: 0,
-            norm_eps: None,
-            biased: false,
+            window: spec.window_of(layer).map_or(0, |window| window.size),
+            norm_eps: spec.qk_norm.then_some(spec.rms_eps),
+            biased: spec.qkv_bias,
             vectors: weights.attn_vectors.clone(),
         }
     }
@@ -119,7 +136,7 @@ impl Decoder {
             let folded = Folded { norm: Some((output_norm, self.spec.rms_eps)), ..Folded::default() };
             return matvec::record(rec, output, x, folded, state);
         }
-        let normed = rms_norm::record(rec, x, output_norm, self.spec.rms_eps, state);
+        let normed = rms_norm::record(rec, x, output_norm, self.spec.rms_eps, None, state);
         matmul::record(rec, output, &normed, None, state)
     }
 }

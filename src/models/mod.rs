@@ -1,9 +1,12 @@
 //! Architectures as tables, one readable forward pass.
 
 pub mod decoder;
+pub mod gemma3;
 pub mod kv_cache;
 pub mod llama;
 pub mod names;
+pub mod qwen2;
+pub mod qwen3;
 pub mod spec;
 pub mod weights;
 
@@ -36,7 +39,7 @@ pub struct Family {
 }
 
 /// Every architecture that we can run.
-pub static FAMILIES: &[Family] = &[llama::FAMILY];
+pub static FAMILIES: &[Family] = &[llama::FAMILY, qwen2::FAMILY, qwen3::FAMILY, gemma3::FAMILY];
 
 /// The architecture of a file.
 ///

@@ -23,16 +23,20 @@ pub struct LayerWeights {
     pub attn_norm: Tensor,
     /// Queries, keys and values, (`n_q` + 2 `n_kv`, `n_embd`).
     pub attn_qkv: Tensor,
-    /// What [`Heads`](crate::gpu::kernels::heads::Heads) calls vectors: rotary frequencies.
+    /// What [`Heads`](crate::gpu::kernels::heads::Heads) calls vectors: rotary frequencies, norms and biases.
     pub attn_vectors: Tensor,
     /// Attention output, (`n_embd`, `n_q`).
     pub attn_output: Tensor,
+    /// Norm of what attention adds, (`n_embd`), if the model has it.
+    pub attn_post_norm: Option<Tensor>,
     /// Norm before the feed-forward layer, (`n_embd`).
     pub ffn_norm: Tensor,
     /// Gate and up, (2 `n_ff`, `n_embd`).
     pub ffn_gate_up: Tensor,
     /// Down, (`n_embd`, `n_ff`).
     pub ffn_down: Tensor,
+    /// Norm of what the feed-forward layer adds, (`n_embd`), if the model has it.
+    pub ffn_post_norm: Option<Tensor>,
 }
 
 /// All weights of a decoder on one device.
@@ -57,6 +61,14 @@ pub fn expected_shapes(header: &GgufHeader, spec: &DecoderSpec, names: &NameTabl
         shapes.insert(names.output.to_owned(), vec![spec.n_vocab, d]);
     }
     for layer in 0..spec.n_layers {
+        for (pattern, len) in vectors(spec, names) {
+            shapes.insert(of_layer(pattern, layer), vec![len]);
+        }
+        if spec.post_norms {
+            for pattern in [names.attn_post_norm, names.ffn_post_norm] {
+                shapes.insert(of_layer(pattern, layer), vec![d]);
+            }
+        }
         for (pattern, shape) in [
             (names.attn_norm, vec![d]),
             (names.attn_q, vec![q, d]),
@@ -72,6 +84,19 @@ pub fn expected_shapes(header: &GgufHeader, spec: &DecoderSpec, names: &NameTabl
         }
     }
     shapes
+}
+
+/// Names and lengths of what follows the rotary frequencies in a block's `attn_vectors`.
+fn vectors<'a>(spec: &DecoderSpec, names: &'a NameTable) -> Vec<(&'a str, usize)> {
+    let mut vectors = Vec::new();
+    if spec.qk_norm {
+        vectors.extend([(names.attn_q_norm, spec.head_dim), (names.attn_k_norm, spec.head_dim)]);
+    }
+    if spec.qkv_bias {
+        let (q, kv) = (spec.n_q(), spec.n_kv());
+        vectors.extend([(names.attn_q_bias, q), (names.attn_k_bias, kv), (names.attn_v_bias, kv)]);
+    }
+    vectors
 }
 
 /// Checks that the file has exactly the tensors of this forward pass, in shapes and quantizations that it reads.
@@ -138,7 +163,7 @@ pub fn device_bytes(header: &GgufHeader) -> Result<u64, FormatError> {
     Ok(total)
 }
 
-/// Where the rows of each tensor of the file go.
+/// Where the rows of each tensor of the file go; of a vector, its values.
 type Places = BTreeMap<String, (Tensor, usize)>;
 
 /// Makes one table for matrices that are multiplied with the same activations. Those of one quantization lie in one
@@ -185,18 +210,31 @@ fn create(
     let mut layers = Vec::with_capacity(spec.n_layers);
     for layer in 0..spec.n_layers {
         let of = |pattern: &str| of_layer(pattern, layer);
-        let freqs = spec.rope_freqs();
-        let attn_vectors = gpu.create(&of("blk.{}.attn_vectors"), &[freqs.len()], Layout::F32)?;
+        let freqs = spec.rope_freqs(layer);
+        let n_vectors = freqs.len() + vectors(spec, names).iter().map(|(_, len)| len).sum::<usize>();
+        let attn_vectors = gpu.create(&of("blk.{}.attn_vectors"), &[n_vectors], Layout::F32)?;
         gpu.write_f32(&attn_vectors, 0, &freqs)?;
+        let mut first = freqs.len();
+        for (pattern, len) in vectors(spec, names) {
+            places.insert(of(pattern), (attn_vectors.clone(), first));
+            first += len;
+        }
+        let post_norm = |pattern, places: &mut Places| {
+            if spec.post_norms { alone(&of(pattern), places).map(Some) } else { Ok(None) }
+        };
+        let attn_post_norm = post_norm(names.attn_post_norm, &mut places)?;
+        let ffn_post_norm = post_norm(names.ffn_post_norm, &mut places)?;
         let qkv = [of(names.attn_q), of(names.attn_k), of(names.attn_v)];
         layers.push(LayerWeights {
             attn_norm: alone(&of(names.attn_norm), &mut places)?,
             attn_qkv: stack(gpu, header, &qkv, &mut places)?,
             attn_vectors,
             attn_output: alone(&of(names.attn_output), &mut places)?,
+            attn_post_norm,
             ffn_norm: alone(&of(names.ffn_norm), &mut places)?,
             ffn_gate_up: stack(gpu, header, &[of(names.ffn_gate), of(names.ffn_up)], &mut places)?,
             ffn_down: alone(&of(names.ffn_down), &mut places)?,
+            ffn_post_norm,
         });
     }
     let token_embd = alone(names.token_embd, &mut places)?;
@@ -237,8 +275,8 @@ pub async fn upload(
             let n_rows = rows_a_chunk.min(rows - row);
             let start = entry.offset + row as u64 * row_bytes;
             source.read(start..start + n_rows as u64 * row_bytes, &mut chunk).await?;
-            if entry.shape.len() == 1 && entry.dtype != Dtype::F32 {
-                gpu.write_f32(tensor, 0, &dequantize(entry.dtype, &chunk)?)?;
+            if entry.shape.len() == 1 {
+                gpu.write_f32(tensor, *first_row, &dequantize(entry.dtype, &chunk)?)?;
             } else {
                 gpu.write_rows(tensor, first_row + row, &chunk)?;
             }

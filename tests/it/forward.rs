@@ -26,7 +26,15 @@ fn ids(value: &Value) -> Vec<u32> {
 
 #[test]
 fn gpu_forward_matches_the_reference_in_every_layout() {
-    for name in ["tiny-llama-f16", "tiny-llama-q4_0", "tiny-llama-q4_1", "tiny-llama-q8_0"] {
+    for name in [
+        "tiny-llama-f16",
+        "tiny-llama-q4_0",
+        "tiny-llama-q4_1",
+        "tiny-llama-q8_0",
+        "tiny-qwen2",
+        "tiny-qwen3",
+        "tiny-gemma3",
+    ] {
         let golden: Value =
             serde_json::from_str(&std::fs::read_to_string(path(&format!("{name}.json"))).unwrap()).unwrap();
         let mut engine = load(name, pollster::block_on(Gpu::new()).unwrap());

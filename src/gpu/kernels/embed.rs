@@ -6,11 +6,11 @@ use crate::gpu::tensor::{Layout, Tensor};
 use super::{WeightKernels, check_state, groups, of_layout, planes, weight_kernels};
 
 /// The shaders.
-pub static KERNELS: WeightKernels = weight_kernels!("embed", include_str!("embed.wgsl"), 16, 0);
+pub static KERNELS: WeightKernels = weight_kernels!("embed", include_str!("embed.wgsl"), 32, 0);
 
-/// Looks up `tokens: U32[M]` in `table: [V, C]` (any layout, C a multiple of 32) and gives `F32[M, C]`. A token
-/// past the end reads the last row. One dispatch a part of the table.
-pub fn record(rec: &mut Recording, table: &Tensor, tokens: &Tensor, state: &Tensor) -> Tensor {
+/// Looks up `tokens: U32[M]` in `table: [V, C]` (any layout, C a multiple of 32) and gives `F32[M, C]`, times
+/// `scale`. A token past the end reads the last row. One dispatch a part of the table.
+pub fn record(rec: &mut Recording, table: &Tensor, tokens: &Tensor, scale: f32, state: &Tensor) -> Tensor {
     let (m, c) = (tokens.len(), table.cols());
     check_state(rec, "embed", state);
     let ok =
@@ -21,7 +21,8 @@ pub fn record(rec: &mut Recording, table: &Tensor, tokens: &Tensor, state: &Tens
     for (first, part) in table.parts() {
         let mut bindings = vec![(tokens, 0), (&out, 0), (state, 0)];
         bindings.extend(planes(&part));
-        let params = [blocks as u32, table.rows() as u32, first as u32, part.rows() as u32];
+        let sizes = [blocks, table.rows(), first, part.rows()].map(|n| n as u32);
+        let params = [sizes[0], sizes[1], sizes[2], sizes[3], scale.to_bits(), 0, 0, 0];
         rec.dispatch(of_layout(&KERNELS, table.layout()), &params, &bindings, [groups(blocks, 32), m as u32, 1]);
     }
     out
@@ -44,10 +45,10 @@ mod tests {
                     continue;
                 }
                 let (table, values) = weights_within(&gpu, layout, &[7, c], 3, limit);
-                let found = run(&gpu, |rec| record(rec, &table, &token_tensor, &state));
+                let found = run(&gpu, |rec| record(rec, &table, &token_tensor, 2.0, &state));
                 let expected: Vec<f64> = tokens
                     .iter()
-                    .flat_map(|&t| values[t.min(6) as usize * c..][..c].iter().map(|&v| f64::from(v)))
+                    .flat_map(|&t| values[t.min(6) as usize * c..][..c].iter().map(|&v| 2.0 * f64::from(v)))
                     .collect();
                 // Exact up to whether scale * q + min is fused.
                 close(&format!("{layout:?} {c}"), &found, &expected, 1e-13);

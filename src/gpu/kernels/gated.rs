@@ -14,8 +14,18 @@ pub static KERNEL: Kernel = Kernel {
     params_size: 16,
 };
 
-/// `silu(gate) * up` for `x: F32[M, 2 * C]` whose rows are C values of gate and then C of up; C a multiple of 4.
-pub fn record(rec: &mut Recording, x: &Tensor, state: &Tensor) -> Tensor {
+/// What is done to the gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Activation {
+    /// x times the logistic function of x.
+    #[default]
+    Silu,
+    /// GELU by its tanh approximation (Hendrycks and Gimpel 2016).
+    GeluTanh,
+}
+
+/// `activation(gate) * up` for `x: F32[M, 2 * C]` whose rows are C values of gate and then C of up; C a multiple of 4.
+pub fn record(rec: &mut Recording, x: &Tensor, activation: Activation, state: &Tensor) -> Tensor {
     let (m, c) = (x.rows(), x.cols() / 2);
     check_state(rec, KERNEL.name, state);
     check_f32(rec, KERNEL.name, &[x]);
@@ -23,7 +33,8 @@ pub fn record(rec: &mut Recording, x: &Tensor, state: &Tensor) -> Tensor {
     let out = rec.scratch("gated", &[m, c], Layout::F32);
     let quads = c / 4;
     let bindings = [(x, 0), (&out, 0), (state, 0)];
-    rec.dispatch(&KERNEL, &[quads as u32, m as u32, 0, 0], &bindings, [groups(quads, 64), m as u32, 1]);
+    let params = [quads as u32, m as u32, u32::from(activation == Activation::GeluTanh), 0];
+    rec.dispatch(&KERNEL, &params, &bindings, [groups(quads, 64), m as u32, 1]);
     out
 }
 
@@ -38,15 +49,18 @@ mod tests {
         for (m, c, size) in [(1, 4, 1.0), (3, 68, 5.0), (2, 1536, 200.0)] {
             let x: Vec<f32> = noise(m * c * 2, 1).iter().map(|v| v * size).collect();
             let (a, state) = (tensor(&gpu, &[m, 2 * c], &x), state(&gpu, 0, m));
-            let found = run(&gpu, |rec| record(rec, &a, &state));
-            let expected: Vec<f64> = x
-                .chunks_exact(2 * c)
-                .flat_map(|row| {
-                    let (gate, up) = row.split_at(c);
-                    gate.iter().zip(up).map(|(&g, &u)| f64::from(g) / (1.0 + (-f64::from(g)).exp()) * f64::from(u))
-                })
-                .collect();
-            close(&format!("{m}x{c}"), &found, &expected, 1e-11);
+            let silu = |x: f64| x / (1.0 + (-x).exp());
+            let gelu = |x: f64| 0.5 * x * (1.0 + (0.797_884_560_802_865_4 * (x + 0.044_715 * x.powi(3))).tanh());
+            let by = |activate: &dyn Fn(f64) -> f64| -> Vec<f64> {
+                let rows = x.chunks_exact(2 * c).map(|row| row.split_at(c));
+                rows.flat_map(|(gate, up)| gate.iter().zip(up))
+                    .map(|(&g, &u)| activate(g.into()) * f64::from(u))
+                    .collect()
+            };
+            for (activation, expected) in [(Activation::Silu, by(&silu)), (Activation::GeluTanh, by(&gelu))] {
+                let found = run(&gpu, |rec| record(rec, &a, activation, &state));
+                close(&format!("{activation:?} {m}x{c}"), &found, &expected, 1e-11);
+            }
         }
     }
 }

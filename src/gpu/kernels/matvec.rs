@@ -3,6 +3,7 @@
 use crate::gpu::recording::Recording;
 use crate::gpu::tensor::{Layout, Tensor};
 
+use super::gated::Activation;
 use super::{WeightKernels, check_f32, check_state, groups, of_layout, planes, weight_kernels};
 
 /// The shaders.
@@ -19,14 +20,14 @@ pub struct Folded<'a> {
     /// Adds the product to this `F32[1, N]` instead of giving a new tensor.
     pub add_to: Option<&'a Tensor>,
     /// The weights are gate rows and then as many up rows, [`super::gated`] follows.
-    pub gated: bool,
+    pub gated: Option<Activation>,
 }
 
 /// `w: [N, K]` (any layout, K a multiple of 32) times `x: F32[1, K]` gives `F32[1, N]`, or `F32[1, N / 2]` where it is
 /// gated. One dispatch a part of the weights.
 pub fn record(rec: &mut Recording, w: &Tensor, x: &Tensor, folded: Folded<'_>, state: &Tensor) -> Tensor {
     let (n_rows, k) = (w.rows(), w.cols());
-    let n = if folded.gated { n_rows / 2 } else { n_rows };
+    let n = if folded.gated.is_some() { n_rows / 2 } else { n_rows };
     let parts = w.parts();
     check_state(rec, "matvec", state);
     check_f32(rec, "matvec", &[x]);
@@ -36,7 +37,7 @@ pub fn record(rec: &mut Recording, w: &Tensor, x: &Tensor, folded: Folded<'_>, s
         && n > 0
         && folded.norm.is_none_or(|(gain, _)| fits(gain, k))
         && folded.add_to.is_none_or(|sum| fits(sum, n))
-        && (!folded.gated || (parts.len() == 1 && n_rows.is_multiple_of(2)))
+        && (folded.gated.is_none() || (parts.len() == 1 && n_rows.is_multiple_of(2)))
         && parts.iter().all(|(_, part)| part.layout() != Layout::U32);
     rec.check(ok, "matvec", || format!("{} {:?} {:?} times {:?}", w.name(), w.layout(), w.shape(), x.shape()));
     let out = match folded.add_to {
@@ -44,10 +45,12 @@ pub fn record(rec: &mut Recording, w: &Tensor, x: &Tensor, folded: Folded<'_>, s
         None => rec.scratch("product", &[1, n], Layout::F32),
     };
     let (gain, eps) = folded.norm.unwrap_or((x, 0.0));
-    let flags =
-        u32::from(folded.norm.is_some()) | u32::from(folded.add_to.is_some()) << 1 | u32::from(folded.gated) << 2;
+    let flags = u32::from(folded.norm.is_some())
+        | u32::from(folded.add_to.is_some()) << 1
+        | u32::from(folded.gated.is_some()) << 2
+        | u32::from(folded.gated == Some(Activation::GeluTanh)) << 3;
     for (first, part) in parts {
-        let part_n = if folded.gated { n } else { part.rows() };
+        let part_n = if folded.gated.is_some() { n } else { part.rows() };
         let mut bindings = vec![(x, 0), (&out, 0), (state, 0), (gain, 0)];
         bindings.extend(planes(&part));
         let params = [(k / 32) as u32, part_n as u32, first as u32, flags, eps.to_bits(), n as u32, 0, 0];
@@ -88,9 +91,15 @@ mod tests {
                 let norm = Some((&gain_tensor, 1e-5));
                 let expected = product(&values, &normed(&x, &gain, 1e-5), n);
                 close(&name, &run_folded(Folded { norm, ..Folded::default() }), &expected, 1e-11);
-                let gated: Vec<f64> =
-                    (0..n / 2).map(|i| expected[i] / (1.0 + (-expected[i]).exp()) * expected[i + n / 2]).collect();
-                close(&name, &run_folded(Folded { norm, gated: true, add_to: None }), &gated, 1e-11);
+                let silu = |x: f64| x / (1.0 + (-x).exp());
+                let gelu = |x: f64| 0.5 * x * (1.0 + (0.797_884_560_802_865_4 * (x + 0.044_715 * x.powi(3))).tanh());
+                let gated = |activate: &dyn Fn(f64) -> f64| -> Vec<f64> {
+                    (0..n / 2).map(|i| activate(expected[i]) * expected[i + n / 2]).collect()
+                };
+                for (activation, gated) in [(Activation::Silu, gated(&silu)), (Activation::GeluTanh, gated(&gelu))] {
+                    let found = run_folded(Folded { norm, gated: Some(activation), add_to: None });
+                    close(&name, &found, &gated, 1e-11);
+                }
             }
         }
     }

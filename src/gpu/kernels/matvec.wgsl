@@ -15,6 +15,7 @@ const W0 = 5u;
 const NORMED = 1u;
 const ADDED = 2u;
 const GATED = 4u;
+const GELU = 8u;
 
 var<workgroup> partial: array<vec4<f32>, 32>;
 
@@ -76,7 +77,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   if (gated) {
     partial[lane] = up;
     workgroupBarrier();
-    sum = activate(sum) * (total(lane & 28u) * scale);
+    sum = activate(sum, (params.flags & GELU) != 0u) * (total(lane & 28u) * scale);
   }
   // Each of the four lanes writes one of the four rows.
   let j = lane & 3u;

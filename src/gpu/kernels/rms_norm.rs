@@ -14,16 +14,28 @@ pub static KERNEL: Kernel = Kernel {
     params_size: 16,
 };
 
-/// `x: F32[M, C]`, `w: F32[C]` gives `x / sqrt(mean(x^2) + eps) * w`, row by row.
-pub fn record(rec: &mut Recording, x: &Tensor, w: &Tensor, eps: f32, state: &Tensor) -> Tensor {
+/// `x: F32[M, C]`, `w: F32[C]` gives `x / sqrt(mean(x^2) + eps) * w`, row by row, or adds it to `add_to: F32[M, C]`.
+pub fn record(
+    rec: &mut Recording,
+    x: &Tensor,
+    w: &Tensor,
+    eps: f32,
+    add_to: Option<&Tensor>,
+    state: &Tensor,
+) -> Tensor {
     let (m, c) = (x.rows(), x.cols());
     check_state(rec, KERNEL.name, state);
     check_f32(rec, KERNEL.name, &[x, w]);
-    rec.check(w.len() == c && !x.is_empty(), KERNEL.name, || format!("x {:?}, w {:?}", x.shape(), w.shape()));
-    let out = rec.scratch("normed", x.shape(), Layout::F32);
+    let fits = |sum: &Tensor| sum.layout() == Layout::F32 && sum.shape() == x.shape();
+    let ok = w.len() == c && !x.is_empty() && add_to.is_none_or(fits);
+    rec.check(ok, KERNEL.name, || format!("x {:?}, w {:?}", x.shape(), w.shape()));
+    let out = match add_to {
+        Some(sum) => sum.clone(),
+        None => rec.scratch("normed", x.shape(), Layout::F32),
+    };
     rec.dispatch(
         &KERNEL,
-        &[c as u32, m as u32, eps.to_bits(), 0],
+        &[c as u32, m as u32, eps.to_bits(), u32::from(add_to.is_some())],
         &[(x, 0), (&out, 0), (state, 0), (w, 0)],
         [m as u32, 1, 1],
     );
@@ -41,7 +53,7 @@ mod tests {
         for (m, c) in [(1, 1), (1, 5), (3, 333), (2, 576), (1, 9001)] {
             let (x, w) = (noise(m * c, 1), noise(c, 2));
             let (a, b, state) = (tensor(&gpu, &[m, c], &x), tensor(&gpu, &[c], &w), state(&gpu, 0, m));
-            let found = run(&gpu, |rec| record(rec, &a, &b, 1e-5, &state));
+            let found = run(&gpu, |rec| record(rec, &a, &b, 1e-5, None, &state));
             let expected: Vec<f64> = x
                 .chunks_exact(c)
                 .flat_map(|row| {
@@ -50,6 +62,15 @@ mod tests {
                 })
                 .collect();
             close(&format!("{m}x{c}"), &found, &expected, 1e-12);
+
+            let before = noise(m * c, 3);
+            let sum = tensor(&gpu, &[m, c], &before);
+            let mut rec = Recording::new();
+            record(&mut rec, &a, &b, 1e-5, Some(&sum), &state);
+            gpu.submit(&crate::gpu::prepare(&gpu, &rec).unwrap(), 1).unwrap();
+            let found = pollster::block_on(gpu.read_f32(&sum, 0..m * c)).unwrap();
+            let expected: Vec<f64> = expected.iter().zip(&before).map(|(e, &b)| e + f64::from(b)).collect();
+            close(&format!("{m}x{c} added"), &found, &expected, 1e-12);
         }
     }
 }

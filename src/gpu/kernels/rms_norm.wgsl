@@ -1,5 +1,5 @@
-// out[m] = x[m] / sqrt(mean(x[m]^2) + eps) * w; one workgroup a row.
-struct Params { cols: u32, rows: u32, eps: f32, pad: u32 }
+// out[m] = x[m] / sqrt(mean(x[m]^2) + eps) * w; one workgroup a row. With `added`, out is what it is added to.
+struct Params { cols: u32, rows: u32, eps: f32, added: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
@@ -19,6 +19,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let total = reduce_sum(lane, sum);
   let scale = 1.0 / sqrt(total / f32(params.cols) + params.eps);
   for (var i = lane; i < params.cols; i += 256u) {
-    out[start + i] = x[start + i] * scale * w[i];
+    var value = x[start + i] * scale * w[i];
+    if (params.added != 0u) { value += out[start + i]; }
+    out[start + i] = value;
   }
 }
