@@ -166,31 +166,33 @@ pub fn device_bytes(header: &GgufHeader) -> Result<u64, FormatError> {
 /// Where the rows of each tensor of the file go; of a vector, its values.
 type Places = BTreeMap<String, (Tensor, usize)>;
 
-/// Makes one table for matrices that are multiplied with the same activations. Those of one quantization lie in one
+/// Makes one table for matrices that are multiplied with the same activations. Neighbors of one quantization lie in one
 /// buffer, so that one dispatch serves them; others are parts of their own.
 fn stack(gpu: &Gpu, header: &GgufHeader, names: &[String], places: &mut Places) -> Result<Tensor, ModelError> {
     let entries = names.iter().map(|name| header.tensor(name)).collect::<Result<Vec<_>, _>>()?;
-    let layouts = entries.iter().map(|entry| layout_of(entry)).collect::<Result<Vec<_>, _>>()?;
     let rows = |entry: &TensorEntry| entry.shape.first().copied().unwrap_or_default();
+    let n_rows = |entries: &[&TensorEntry]| entries.iter().map(|entry| rows(entry)).sum::<usize>();
     let cols = entries.first().and_then(|entry| entry.shape.last()).copied().unwrap_or_default();
-    let shape = [entries.iter().map(|entry| rows(entry)).sum(), cols];
-    let (name, layout) = (names.join("+"), layouts.first().copied().unwrap_or(Layout::F32));
-    if layouts.iter().all(|other| *other == layout) {
-        let table = gpu.create_table(&name, &shape, layout)?;
+    let name = names.join("+");
+    let mut tables = Vec::new();
+    for alike in entries.chunk_by(|a, b| a.dtype == b.dtype) {
+        let layout = alike.first().map_or(Ok(Layout::F32), |entry| layout_of(entry))?;
+        let table = gpu.create_table(&name, &[n_rows(alike), cols], layout)?;
         let mut first = 0;
-        for entry in entries {
+        for entry in alike {
             places.insert(entry.name.clone(), (table.clone(), first));
             first += rows(entry);
         }
-        return Ok(table);
+        tables.push(table);
     }
-    let mut parts = Vec::with_capacity(entries.len());
-    for (entry, layout) in entries.into_iter().zip(layouts) {
-        let part = gpu.create(&entry.name, &entry.shape, layout)?;
-        places.insert(entry.name.clone(), (part.clone(), 0));
-        parts.push(part);
+    match tables.as_slice() {
+        [table] => Ok(table.clone()),
+        _ => {
+            let layout = tables.first().map_or(Layout::F32, Tensor::layout);
+            let parts = tables.iter().flat_map(Tensor::parts).map(|(_, part)| part).collect();
+            Ok(Tensor::from_parts(&name, &[n_rows(&entries), cols], layout, parts))
+        }
     }
-    Ok(Tensor::from_parts(&name, &shape, layout, parts))
 }
 
 /// Makes the tensors of a model, all zero, and says where each tensor of the file goes.
