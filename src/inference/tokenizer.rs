@@ -338,21 +338,20 @@ fn sentence_piece_bpe(
         .map(|(id, token)| if token_type(id) == USER_DEFINED { as_piece(kind, token) } else { (*token).to_owned() })
         .collect();
     let vocab = vocab_of(pieces.iter().cloned());
-    let pairs = match optional(metadata.str_array("tokenizer.ggml.merges"))? {
-        Some(merges) => pairs_of(&merges, &vocab)?,
-        None => {
-            let mut scores = metadata.f32_array("tokenizer.ggml.scores")?;
-            if scores.len() != pieces.len() || scores.iter().any(|score| score.is_nan()) {
-                return Err(failed("the vocabulary has no number for every token's score"));
-            }
-            // SentencePiece gives them 0, the best score; files do not keep it.
-            for (id, score) in scores.iter_mut().enumerate() {
-                if token_type(id) == USER_DEFINED {
-                    *score = 0.0;
-                }
-            }
-            merges_from_scores(&pieces, &scores, &vocab)
+    let pairs = if let Some(merges) = optional(metadata.str_array("tokenizer.ggml.merges"))? {
+        pairs_of(&merges, &vocab)?
+    } else {
+        let mut scores = metadata.f32_array("tokenizer.ggml.scores")?;
+        if scores.len() != pieces.len() || scores.iter().any(|score| score.is_nan()) {
+            return Err(failed("the vocabulary has no number for every token's score"));
         }
+        // SentencePiece gives them 0, the best score; files do not keep it.
+        for (id, score) in scores.iter_mut().enumerate() {
+            if token_type(id) == USER_DEFINED {
+                *score = 0.0;
+            }
+        }
+        merges_from_scores(&pieces, &scores, &vocab)
     };
     let unknown = optional(metadata.u32("tokenizer.ggml.unknown_token_id"))?.unwrap_or(0);
     let unknown = pieces.get(unknown as usize).ok_or_else(|| failed("the unknown token is not in the vocabulary"))?;

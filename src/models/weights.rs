@@ -185,14 +185,12 @@ fn stack(gpu: &Gpu, header: &GgufHeader, names: &[String], places: &mut Places) 
         }
         tables.push(table);
     }
-    match tables.as_slice() {
-        [table] => Ok(table.clone()),
-        _ => {
-            let layout = tables.first().map_or(Layout::F32, Tensor::layout);
-            let parts = tables.iter().flat_map(Tensor::parts).map(|(_, part)| part).collect();
-            Ok(Tensor::from_parts(&name, &[n_rows(&entries), cols], layout, parts))
-        }
+    if let [table] = tables.as_slice() {
+        return Ok(table.clone());
     }
+    let layout = tables.first().map_or(Layout::F32, Tensor::layout);
+    let parts = tables.iter().flat_map(Tensor::parts).map(|(_, part)| part).collect();
+    Ok(Tensor::from_parts(&name, &[n_rows(&entries), cols], layout, parts))
 }
 
 /// Makes the tensors of a model, all zero, and says where each tensor of the file goes.
