@@ -270,19 +270,6 @@ async fn answer<F: Forward>(
                 .collect();
             Ok(json!({"n_tokens": n_prompt_tokens, "top": top}))
         }
-        Command::Score => {
-            let request = Request::Choose { prompt: prompt_of(line)?, options: texts(line, "options")? };
-            let Response::Choice { options, .. } = ask(engine, request).await? else {
-                return Err("unexpected answer".into());
-            };
-            let options: Vec<Value> = options
-                .iter()
-                .map(|o| {
-                    json!({"logprob": o.logprob, "n_tokens": o.n_tokens, "logprob_per_token": o.logprob_per_token()})
-                })
-                .collect();
-            Ok(json!({"options": options}))
-        }
         Command::Perplexity => {
             let request =
                 Request::Forced { prompt: Prompt::Raw(String::new()), text: text_field(line, "text")?, n_top: 0 };
@@ -327,11 +314,45 @@ async fn answer<F: Forward>(
             let probe: SelfTestProbe = probe_from_logits(&tokens, &logits, *top)?;
             Ok(serde_json::to_value(probe)?)
         }
+        Command::Score => Err("scores are answered many at a time".into()),
         Command::Run { .. } | Command::Bench { .. } | Command::Simulate { .. } => {
             Err("this command reads no lines".into())
         }
     }
 }
+
+/// Answers of many lines at once, in order: prompts that begin alike are then read together.
+async fn score<F: Forward>(
+    engine: &mut LanguageModel<F>,
+    lines: &[Result<Value, Failure>],
+) -> Vec<Result<Value, Failure>> {
+    let request = |line: &Result<Value, Failure>| -> Result<Request, Failure> {
+        let line = line.as_ref().map_err(ToString::to_string)?;
+        Ok(Request::Choose { prompt: prompt_of(line)?, options: texts(line, "options")? })
+    };
+    let requests: Vec<Result<Request, Failure>> = lines.iter().map(request).collect();
+    let good: Vec<Request> = requests.iter().filter_map(|request| request.as_ref().ok().cloned()).collect();
+    let mut answers = engine.respond(&good, &control()).await.into_iter();
+    requests
+        .into_iter()
+        .map(|request| {
+            request?;
+            let Response::Choice { options, .. } = answers.next().ok_or("the engine gave no answer")?? else {
+                return Err("unexpected answer".into());
+            };
+            let options: Vec<Value> = options
+                .iter()
+                .map(|o| {
+                    json!({"logprob": o.logprob, "n_tokens": o.n_tokens, "logprob_per_token": o.logprob_per_token()})
+                })
+                .collect();
+            Ok(json!({"options": options}))
+        })
+        .collect()
+}
+
+/// Most lines that are scored at once.
+const SCORE_LINES: usize = 64;
 
 /// Answers every line of standard input; the number of lines that failed.
 async fn serve_lines<F: Forward>(
@@ -340,32 +361,52 @@ async fn serve_lines<F: Forward>(
     seed: u64,
 ) -> Result<usize, Failure> {
     let mut n_failed = 0;
-    for raw in std::io::stdin().lock().lines() {
-        let raw = raw?;
-        if raw.trim().is_empty() {
-            continue;
-        }
-        let parsed: Result<Value, Failure> = serde_json::from_str(&raw).map_err(Into::into);
-        let id = parsed.as_ref().ok().and_then(|line| line.get("id").cloned()).unwrap_or(Value::Null);
-        let result = match parsed {
-            Ok(line) => answer(engine, command, seed, &line).await,
-            Err(error) => Err(error),
-        };
-        let mut out = match result {
-            Ok(value) => value,
-            Err(error) => {
-                n_failed += 1;
-                eprintln!("{id}: {error}");
-                json!({"error": error.to_string()})
+    let at_once = if matches!(command, Command::Score) { SCORE_LINES } else { 1 };
+    let mut input = std::io::stdin().lock().lines();
+    loop {
+        let mut lines: Vec<Result<Value, Failure>> = Vec::new();
+        for raw in input.by_ref() {
+            let raw = raw?;
+            if !raw.trim().is_empty() {
+                lines.push(serde_json::from_str(&raw).map_err(Into::into));
             }
-        };
-        if let Some(fields) = out.as_object_mut() {
-            fields.insert("id".to_owned(), id);
+            if lines.len() == at_once {
+                break;
+            }
         }
-        println!("{out}");
+        if lines.is_empty() {
+            return Ok(n_failed);
+        }
+        let id_of = |line: &Value| line.get("id").cloned().unwrap_or(Value::Null);
+        let ids: Vec<Value> = lines.iter().map(|line| line.as_ref().map_or(Value::Null, id_of)).collect();
+        let results = if at_once > 1 {
+            score(engine, &lines).await
+        } else {
+            let mut results = Vec::with_capacity(lines.len());
+            for line in lines {
+                results.push(match line {
+                    Ok(line) => answer(engine, command, seed, &line).await,
+                    Err(error) => Err(error),
+                });
+            }
+            results
+        };
+        for (id, result) in ids.into_iter().zip(results) {
+            let mut out = match result {
+                Ok(value) => value,
+                Err(error) => {
+                    n_failed += 1;
+                    eprintln!("{id}: {error}");
+                    json!({"error": error.to_string()})
+                }
+            };
+            if let Some(fields) = out.as_object_mut() {
+                fields.insert("id".to_owned(), id);
+            }
+            println!("{out}");
+        }
         std::io::stdout().flush()?;
     }
-    Ok(n_failed)
 }
 
 fn read_text(path: &Path) -> Result<String, Failure> {

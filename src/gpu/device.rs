@@ -395,7 +395,8 @@ impl Gpu {
         self.check()
     }
 
-    /// [`Self::submit`] that also copies values `range` of a `u32` tensor for [`Self::take`], in the same submission.
+    /// [`Self::submit`] that also copies values `range` of a `u32` or `f32` tensor for [`Self::take`], in the same
+    /// submission.
     ///
     /// # Errors
     /// As [`Self::submit`]; [`GpuError::Shape`] for a wrong range or layout, or a scratch tensor that was not kept.
@@ -408,7 +409,8 @@ impl Gpu {
     ) -> Result<Readback, GpuError> {
         self.check()?;
         let encoder = self.encode(prepared, steps);
-        self.copy_out(encoder, tensor, Layout::U32, range)
+        let layout = if tensor.layout() == Layout::F32 { Layout::F32 } else { Layout::U32 };
+        self.copy_out(encoder, tensor, layout, range)
     }
 
     fn encode(&self, prepared: &Prepared, steps: u32) -> wgpu::CommandEncoder {
@@ -478,7 +480,7 @@ impl Gpu {
         Ok(Readback { staging, signal, submission })
     }
 
-    /// What [`Self::submit_and_read`] copied, once it has run; what was submitted later is not waited for.
+    /// The words that [`Self::submit_and_read`] copied, once it has run; what was submitted later is not waited for.
     ///
     /// # Errors
     /// [`GpuError::Device`], [`GpuError::Lost`].

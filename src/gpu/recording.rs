@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::device::Gpu;
 use super::error::GpuError;
 use super::kernel::Kernel;
 use super::tensor::{Layout, Tensor};
@@ -28,12 +29,29 @@ pub struct Recording {
     held: Vec<Tensor>,
     pub(crate) kept: Vec<Tensor>,
     pub(crate) error: Option<GpuError>,
+    software: bool,
 }
 
 impl Recording {
-    /// An empty list.
+    /// An empty list, in the way that suits GPUs.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty list, in the way that suits the device: adapters that compute on the processor want fewer, larger
+    /// pieces and no memory shared by lanes. The kind of adapter decides and no measurement, so that results repeat.
+    pub fn suiting(gpu: &Gpu) -> Self {
+        Self { software: gpu.is_software(), ..Self::default() }
+    }
+
+    /// Whether kernels choose the way of a processor.
+    pub(crate) fn is_software(&self) -> bool {
+        self.software
+    }
+
+    #[cfg(test)]
+    pub(crate) fn for_software() -> Self {
+        Self { software: true, ..Self::default() }
     }
 
     /// A tensor that exists between the first and the last dispatch that uses it; later ones may reuse its

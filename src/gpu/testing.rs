@@ -159,14 +159,18 @@ pub(crate) fn state(gpu: &Gpu, pos: usize, n_rows: usize) -> Tensor {
     tensor_u32(gpu, &[pos as u32, n_rows as u32, 0, 0])
 }
 
-/// Runs a recording of one output and reads it.
-pub(crate) fn run(gpu: &Gpu, record: impl FnOnce(&mut Recording) -> Tensor) -> Vec<f32> {
-    let mut rec = Recording::new();
-    let out = record(&mut rec);
-    rec.keep(&out);
-    let prepared = prepare(gpu, &rec).unwrap();
-    gpu.submit(&prepared, 1).unwrap();
-    pollster::block_on(gpu.read_f32(&out, 0..out.len())).unwrap()
+/// Runs a recording of one output and reads it; the ways of a GPU and of a processor must agree.
+pub(crate) fn run(gpu: &Gpu, record: impl Fn(&mut Recording) -> Tensor) -> Vec<f32> {
+    let [found, software] = [Recording::new(), Recording::for_software()].map(|mut rec| {
+        let out = record(&mut rec);
+        rec.keep(&out);
+        let prepared = prepare(gpu, &rec).unwrap();
+        gpu.submit(&prepared, 1).unwrap();
+        pollster::block_on(gpu.read_f32(&out, 0..out.len())).unwrap()
+    });
+    let expected: Vec<f64> = software.iter().map(|&value| f64::from(value)).collect();
+    close("the two ways", &found, &expected, 1e-10);
+    found
 }
 
 /// Normalized mean squared error.

@@ -7,7 +7,7 @@ use crate::eval::engine::{
 
 use super::forward::{Forward, TargetLogprob};
 use super::language_model::{LanguageModel, TextCodec};
-use super::sampler::{log_sum_exp, top};
+use super::sampler::log_sum_exp;
 
 const EOS: u32 = 256;
 const N_VOCAB: usize = 257;
@@ -86,14 +86,7 @@ impl Forward for FakeForward {
         targets
             .iter()
             .enumerate()
-            .map(|(i, &target)| {
-                let logits = self.logits(pos + i + 1);
-                let norm = log_sum_exp(&logits)?;
-                Ok(TargetLogprob {
-                    logprob: f64::from(logits[target as usize]) - norm,
-                    top: top(&logits, n_top).into_iter().map(|(id, l)| (id, f64::from(l) - norm)).collect(),
-                })
-            })
+            .map(|(i, &target)| TargetLogprob::of(&self.logits(pos + i + 1), target, n_top))
             .collect()
     }
 }

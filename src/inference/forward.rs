@@ -54,6 +54,22 @@ impl TargetLogprob {
     }
 }
 
+/// A prompt and the texts that are scored as its continuation.
+#[derive(Debug, Clone, Copy)]
+pub struct Trunk<'a> {
+    /// What follows the shared beginning; not empty.
+    pub tokens: &'a [u32],
+    /// Each not empty.
+    pub options: &'a [Vec<u32>],
+}
+
+impl Trunk<'_> {
+    /// Rows of the cache that it takes: the last token of an option is not read.
+    pub fn n_rows(&self) -> usize {
+        self.tokens.len() + self.options.iter().map(|option| option.len().saturating_sub(1)).sum::<usize>()
+    }
+}
+
 /// A decoder with a key-value cache of one sequence.
 ///
 /// Reading at position `pos` keeps cache entries `0..pos` and overwrites the rest, so a shared prefix is read
@@ -90,6 +106,23 @@ pub trait Forward {
     /// Work that the device was given so far, where the backend counts it.
     fn work(&self) -> Option<Work> {
         None
+    }
+
+    /// Whether [`Self::score_trunks`] is there.
+    fn scores_together(&self) -> bool {
+        false
+    }
+
+    /// Scores the options of several prompts that begin with what is cached at positions `0..pos`, all at once; of the
+    /// cache only those positions stay. For each prompt and option: the sum of the natural log-probabilities of the
+    /// option's tokens. The trunks' rows and `pos` together fit the context.
+    async fn score_trunks(
+        &mut self,
+        _pos: usize,
+        _trunks: &[Trunk<'_>],
+        _control: &Control<'_>,
+    ) -> Result<Vec<Vec<f64>>, EngineError> {
+        Err(EngineError::Backend { detail: "this backend scores one prompt at a time".to_owned() })
     }
 
     /// Whether [`Self::draw`] can follow this rule.

@@ -6,7 +6,7 @@ use crate::eval::engine::{Control, EngineError, EngineEvent, Finish, Prompt, Sam
 
 use super::forward::{DrawRule, Drawn, Forward, TargetLogprob};
 use super::language_model::{LanguageModel, TextCodec};
-use super::sampler::{Sampler, log_sum_exp, top};
+use super::sampler::Sampler;
 use super::token_trie::{self, TokenTrie};
 
 /// What a generation was asked for.
@@ -171,10 +171,7 @@ impl<F: Forward> LanguageModel<F> {
         let quiet = Control { events: &|_| {}, cancel: control.cancel.clone(), ..*control };
         let logits = self.read_prompt(read, request, &quiet).await?;
         let id = sampler.pick(logits, plan.sampling, read, allowed);
-        let norm = log_sum_exp(logits)?;
-        let logit = logits.get(id as usize).copied().unwrap_or(f32::NEG_INFINITY);
-        let top = top(logits, plan.n_top).into_iter().map(|(id, l)| (id, f64::from(l) - norm)).collect();
-        Ok(Drawn { id, score: TargetLogprob { logprob: f64::from(logit) - norm, top } })
+        Ok(Drawn { id, score: TargetLogprob::of(logits, id, plan.n_top)? })
     }
 
     /// The next token as the backend draws it; `ahead` holds those that it has drawn already.

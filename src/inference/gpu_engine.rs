@@ -8,19 +8,24 @@ use std::collections::VecDeque;
 
 use crate::eval::engine::{Control, EngineError, Sampling, Work};
 use crate::gpu::kernels::draw::{self, DRAWN_LEN, MAX_STOP, MAX_TOP, RULE_LEN};
-use crate::gpu::kernels::{last_row, target_logprobs};
+use crate::gpu::kernels::{take_rows, target_logprobs};
 use crate::gpu::{Gpu, GpuError, Layout, Prepared, Readback, Recording, Tensor, prepare};
 use crate::models::decoder::Decoder;
 
-use super::forward::{DrawRule, Drawn, Forward, TargetLogprob};
+use super::forward::{DrawRule, Drawn, Forward, TargetLogprob, Trunk};
 use super::language_model::LanguageModel;
-use super::sampler::top;
 
-/// Rows of the prefill recordings; a prompt is read in the largest ones, its rest in the smallest that holds it.
-const PREFILL_ROWS: [usize; 4] = [1, 8, 32, 64];
-/// Rows of the scoring recordings. Their logits are rows × vocabulary values, hence the smaller largest one.
-const SCORE_ROWS: [usize; 3] = [1, 8, 32];
-
+/// Rows of the recordings; a text is read in pieces of the largest one that runs for [`PIECE_MILLIS`] at most, its rest
+/// in the smallest that holds it.
+const ROWS: [usize; 4] = [1, 8, 32, 64];
+/// Rows that get logits at once: rows x vocabulary values.
+const HEAD_ROWS: usize = 16;
+/// Pairs of a row and a token whose log-probability is asked for at once.
+const PAIRS: usize = 64;
+/// How long reading a piece should take, in milliseconds: the device serves others too, and a cancel waits for it.
+const PIECE_MILLIS: f64 = 100.0;
+/// Pieces in flight while one is waited for.
+const MAX_PIECES: usize = 4;
 /// Most tokens that one submission draws.
 const MAX_BURST: usize = 16;
 /// Submissions in flight while one is waited for.
@@ -32,16 +37,33 @@ const BURST_MILLIS: f64 = 50.0;
 /// The engine of the GPU worker.
 pub type GpuEngine = LanguageModel<GpuForward>;
 
-/// A recording for up to `rows` tokens with its own input and output tensors.
+/// A recording for up to `rows` tokens with its own tensors.
 struct Pass {
     rows: usize,
     tokens: Tensor,
-    targets: Tensor,
+    /// `U32[rows, 4]`, see [`split_heads`](crate::gpu::kernels::split_heads).
+    places: Tensor,
     prepared: Prepared,
-    /// Logits: `F32[1, n_vocab]` after the last row in use, or `F32[rows, n_vocab]` when scoring.
+    /// Logits of some of its rows.
+    head: Head,
+}
+
+/// The output head over some rows of a pass, with its own tensors.
+struct Head {
+    rows: Tensor,
+    pairs: Tensor,
+    prepared: Prepared,
+    /// `F32[HEAD_ROWS, n_vocab]`, or of one row.
     logits: Tensor,
-    /// `F32[rows, 2]`: log-probability of the target and log-sum-exp; only when scoring.
-    logprobs: Option<Tensor>,
+    /// `F32[PAIRS, 2]`: log-probability and log-sum-exp.
+    logprobs: Tensor,
+}
+
+/// A row that is read: token, place, and the tokens whose probability after it is wanted, with where they are added.
+struct Row {
+    token: u32,
+    place: [u32; 4],
+    targets: Vec<(u32, usize)>,
 }
 
 /// The pass that draws a token and prepares the next.
@@ -79,8 +101,10 @@ pub struct GpuForward {
     decoder: Decoder,
     /// `U32[4]`: position, rows in use, 0, 0.
     state: Tensor,
-    prefill: Vec<Pass>,
-    score: Vec<Pass>,
+    head_state: Tensor,
+    passes: Vec<Pass>,
+    /// Measured time of a row, if there was a clock.
+    millis_a_row: f64,
     draw: Option<DrawPass>,
     drawing: Drawing,
 }
@@ -92,8 +116,9 @@ impl GpuForward {
     /// What the device says.
     pub fn new(gpu: Gpu, decoder: Decoder) -> Result<Self, GpuError> {
         let state = gpu.create("state", &[4], Layout::U32)?;
-        let (prefill, score, drawing) = (Vec::new(), Vec::new(), Drawing::default());
-        Ok(Self { gpu, decoder, state, prefill, score, draw: None, drawing })
+        let head_state = gpu.create("head_state", &[4], Layout::U32)?;
+        let (passes, drawing) = (Vec::new(), Drawing::default());
+        Ok(Self { gpu, decoder, state, head_state, passes, millis_a_row: 0.0, draw: None, drawing })
     }
 
     /// The device.
@@ -119,8 +144,9 @@ impl GpuForward {
         let drawn = words("drawn", &[MAX_BURST * MAX_IN_FLIGHT, DRAWN_LEN])?;
         let rule = words("draw_rule", &[RULE_LEN])?;
         let state = words("draw_state", &[4])?;
-        let mut rec = Recording::new();
-        let x = self.decoder.forward(&mut rec, &tokens, &state);
+        let mut rec = Recording::suiting(&self.gpu);
+        let places = words("draw_places", &[1, 4])?;
+        let x = self.decoder.forward(&mut rec, &tokens, &places, &state);
         let logits = self.decoder.head(&mut rec, &x, &state);
         draw::record(&mut rec, &logits, &drawn, &tokens, &rule, &state);
         Ok(DrawPass { prepared: prepare(&self.gpu, &rec)?, tokens, drawn, rule, state })
@@ -156,61 +182,162 @@ impl GpuForward {
         Ok(())
     }
 
-    fn record(&self, rows: usize, scoring: bool) -> Result<Pass, GpuError> {
-        let tokens = self.gpu.create("tokens", &[rows], Layout::U32)?;
-        let targets = self.gpu.create("targets", &[rows], Layout::U32)?;
-        let mut rec = Recording::new();
-        let x = self.decoder.forward(&mut rec, &tokens, &self.state);
-        let (logits, logprobs) = if scoring {
-            let logits = self.decoder.head(&mut rec, &x, &self.state);
-            let logprobs = target_logprobs::record(&mut rec, &logits, &targets, &self.state);
-            rec.keep(&logprobs);
-            (logits, Some(logprobs))
-        } else {
-            let last = if rows == 1 { x } else { last_row::record(&mut rec, &x, &self.state) };
-            (self.decoder.head(&mut rec, &last, &self.state), None)
-        };
-        rec.keep(&logits);
+    fn record(&self, rows: usize) -> Result<Pass, GpuError> {
+        let words = |name: &str, shape: &[usize]| self.gpu.create(name, shape, Layout::U32);
+        let (tokens, places) = (words("tokens", &[rows])?, words("places", &[rows, 4])?);
+        let mut rec = Recording::suiting(&self.gpu);
+        let x = self.decoder.forward(&mut rec, &tokens, &places, &self.state);
+        rec.keep(&x);
         let prepared = prepare(&self.gpu, &rec)?;
-        Ok(Pass { rows, tokens, targets, prepared, logits, logprobs })
+        let (taken, pairs) = (words("head_rows", &[HEAD_ROWS.min(rows)])?, words("pairs", &[PAIRS, 2])?);
+        let mut rec = Recording::suiting(&self.gpu);
+        let some = take_rows::record(&mut rec, &x, &taken, &self.head_state);
+        let logits = self.decoder.head(&mut rec, &some, &self.head_state);
+        let logprobs = target_logprobs::record(&mut rec, &logits, &pairs, &self.head_state);
+        rec.keep(&logits);
+        rec.keep(&logprobs);
+        let head = Head { rows: taken, pairs, prepared: prepare(&self.gpu, &rec)?, logits, logprobs };
+        Ok(Pass { rows, tokens, places, prepared, head })
     }
 
-    /// The index of the pass that holds `n` rows, or the largest one.
-    fn pass_for(&mut self, n: usize, scoring: bool) -> Result<usize, GpuError> {
-        let sizes: &[usize] = if scoring { &SCORE_ROWS } else { &PREFILL_ROWS };
-        let rows = sizes.iter().copied().find(|&rows| rows >= n).or(sizes.last().copied()).unwrap_or(1);
-        let passes = if scoring { &self.score } else { &self.prefill };
-        if let Some(index) = passes.iter().position(|pass| pass.rows == rows) {
+    /// The pass for the next piece of `n` rows: the one that holds them all, or the largest that is not too slow.
+    fn pass_for(&mut self, n: usize) -> Result<usize, GpuError> {
+        let quick = |rows: usize| rows <= 8 || rows as f64 * self.millis_a_row <= PIECE_MILLIS;
+        let most = ROWS.into_iter().rev().find(|&rows| quick(rows)).unwrap_or(1);
+        let rows = ROWS.into_iter().find(|&rows| rows >= n.min(most)).unwrap_or(most);
+        if let Some(index) = self.passes.iter().position(|pass| pass.rows == rows) {
             return Ok(index);
         }
-        let pass = self.record(rows, scoring)?;
-        let passes = if scoring { &mut self.score } else { &mut self.prefill };
-        passes.push(pass);
-        Ok(passes.len() - 1)
+        self.passes.push(self.record(rows)?);
+        Ok(self.passes.len() - 1)
     }
 
-    /// Runs one pass over at most its rows of tokens.
-    fn run(&self, scoring: bool, index: usize, tokens: &[u32], pos: usize, targets: &[u32]) -> Result<(), GpuError> {
-        let passes = if scoring { &self.score } else { &self.prefill };
-        let Some(pass) = passes.get(index) else { return Ok(()) };
-        self.gpu.write_u32(&self.state, 0, &[pos as u32, tokens.len() as u32, 0, 0])?;
-        self.gpu.write_u32(&pass.tokens, 0, tokens)?;
-        if scoring {
-            self.gpu.write_u32(&pass.targets, 0, targets)?;
-        }
+    /// Gives the device one piece: at most the pass's rows, into cache slots `slot` on.
+    fn submit_piece(&self, pass: &Pass, slot: usize, rows: &[Row]) -> Result<(), GpuError> {
+        let tokens: Vec<u32> = rows.iter().map(|row| row.token).collect();
+        let places: Vec<u32> = rows.iter().flat_map(|row| row.place).collect();
+        self.gpu.write_u32(&self.state, 0, &[slot as u32, rows.len() as u32, 0, 0])?;
+        self.gpu.write_u32(&pass.tokens, 0, &tokens)?;
+        self.gpu.write_u32(&pass.places, 0, &places)?;
         self.gpu.submit(&pass.prepared, 1)
+    }
+
+    /// Asks for logits of rows of the piece just read, and log-probabilities of pairs of one of these and a token.
+    fn submit_head(&self, head: &Head, rows: &[u32], pairs: &[[u32; 2]]) -> Result<Readback, GpuError> {
+        let mut all = [[u32::MAX, 0]; PAIRS];
+        for (place, pair) in all.iter_mut().zip(pairs) {
+            *place = *pair;
+        }
+        self.gpu.write_u32(&self.head_state, 0, &[0, rows.len() as u32, 0, 0])?;
+        self.gpu.write_u32(&head.rows, 0, rows)?;
+        self.gpu.write_u32(&head.pairs, 0, all.as_flattened())?;
+        self.gpu.submit_and_read(&head.prepared, 1, &head.logprobs, 0..2 * PAIRS)
+    }
+
+    /// Learns how long a row takes.
+    fn note_time(&mut self, rows: usize, millis: f64) {
+        if millis > 0.0 && rows > 1 {
+            self.millis_a_row = millis / rows as f64;
+        }
+    }
+
+    /// Reads rows into cache slots `slot` on and adds the log-probabilities of their targets to `sums`.
+    async fn read_rows(
+        &mut self,
+        slot: usize,
+        rows: &[Row],
+        sums: &mut [f64],
+        control: &Control<'_>,
+    ) -> Result<(), EngineError> {
+        let mut in_flight: VecDeque<(Readback, Vec<usize>)> = VecDeque::new();
+        let (mut done, mut unwaited) = (0, 0);
+        while done < rows.len() || !in_flight.is_empty() {
+            if control.cancel.is_cancelled() {
+                return Err(EngineError::Cancelled);
+            }
+            if done == rows.len() || in_flight.len() >= MAX_PIECES {
+                let Some((readback, places)) = in_flight.pop_front() else { break };
+                let words = self.gpu.take(readback).await?;
+                for (pair, place) in words.chunks_exact(2).zip(places) {
+                    let logprob = f64::from(f32::from_bits(pair.first().copied().unwrap_or(f32::NAN.to_bits())));
+                    if let Some(sum) = sums.get_mut(place) {
+                        *sum += logprob;
+                    }
+                }
+                (control.breathe)().await;
+                continue;
+            }
+            let started = (control.now)();
+            let rest = rows.get(done..).unwrap_or_default();
+            let index = self.pass_for(rest.len())?;
+            let Some(pass) = self.passes.get(index) else { return Err(EngineError::EmptyInput) };
+            let piece = rest.get(..pass.rows.min(rest.len())).unwrap_or_default();
+            self.submit_piece(pass, slot + done, piece)?;
+            let asked = piece.iter().enumerate().filter(|(_, row)| !row.targets.is_empty());
+            let (mut taken, mut pairs, mut places) = (Vec::new(), Vec::new(), Vec::new());
+            for (place, row) in asked {
+                for &(token, sum) in &row.targets {
+                    if pairs.len() == PAIRS {
+                        in_flight
+                            .push_back((self.submit_head(&pass.head, &taken, &pairs)?, std::mem::take(&mut places)));
+                        taken.clear();
+                        pairs.clear();
+                    }
+                    if taken.last() != Some(&(place as u32)) {
+                        if taken.len() == pass.head.rows.len() {
+                            in_flight.push_back((
+                                self.submit_head(&pass.head, &taken, &pairs)?,
+                                std::mem::take(&mut places),
+                            ));
+                            taken.clear();
+                            pairs.clear();
+                        }
+                        taken.push(place as u32);
+                    }
+                    pairs.push([taken.len() as u32 - 1, token]);
+                    places.push(sum);
+                }
+            }
+            if !pairs.is_empty() {
+                in_flight.push_back((self.submit_head(&pass.head, &taken, &pairs)?, places));
+            }
+            let n_read = piece.len();
+            done += n_read;
+            unwaited += 1;
+            // The first piece is waited for, so that the next ones are as long as they should be; the others so that a
+            // cancel is heard where nothing is asked of many pieces.
+            if self.millis_a_row == 0.0 || unwaited >= MAX_PIECES {
+                let first = self.millis_a_row == 0.0;
+                self.gpu.finish().await?;
+                unwaited = 0;
+                if first {
+                    self.note_time(n_read, (control.now)() - started);
+                }
+                (control.breathe)().await;
+            }
+        }
+        Ok(())
     }
 
     fn check(&self, tokens: &[u32], pos: usize) -> Result<(), EngineError> {
         if tokens.is_empty() {
             return Err(EngineError::EmptyInput);
         }
-        let (end, capacity) = (pos + tokens.len(), self.decoder.cache.capacity);
+        self.check_end(pos + tokens.len())
+    }
+
+    fn check_end(&self, end: usize) -> Result<(), EngineError> {
+        let capacity = self.decoder.cache.capacity;
         if end > capacity {
             return Err(EngineError::ContextTooLong { n_tokens: end as u32, context_length: capacity as u32 });
         }
         Ok(())
     }
+}
+
+/// A row of a text that stands alone.
+fn plain_row(token: u32, targets: Vec<(u32, usize)>) -> Row {
+    Row { token, place: [0; 4], targets }
 }
 
 impl Forward for GpuForward {
@@ -246,21 +373,22 @@ impl Forward for GpuForward {
         self.drawing.rule = None;
         let mut done = 0;
         loop {
+            let started = (control.now)();
             let rest = tokens.get(done..).unwrap_or_default();
-            let index = self.pass_for(rest.len(), false)?;
-            let rows = self.prefill.get(index).map_or(1, |pass| pass.rows).min(rest.len());
-            let chunk = rest.get(..rows).unwrap_or_default();
-            self.run(false, index, chunk, pos + done, &[])?;
-            done += rows;
+            let index = self.pass_for(rest.len())?;
+            let Some(pass) = self.passes.get(index) else { return Err(EngineError::EmptyInput) };
+            let piece: Vec<Row> = rest.iter().take(pass.rows).map(|&token| plain_row(token, Vec::new())).collect();
+            self.submit_piece(pass, pos + done, &piece)?;
+            done += piece.len();
             if done >= tokens.len() {
-                let n_vocab = self.n_vocab();
-                let Some(pass) = self.prefill.get(index) else { return Err(EngineError::EmptyInput) };
-                let logits = self.gpu.read_f32(&pass.logits, 0..n_vocab).await?;
+                self.submit_head(&pass.head, &[piece.len() as u32 - 1], &[])?;
+                let logits = self.gpu.read_f32(&pass.head.logits, 0..self.n_vocab()).await?;
                 progress(done);
                 return Ok(logits);
             }
-            // Waiting for each chunk keeps progress honest and lets a cancel arrive.
+            // Waiting for each piece keeps progress honest and lets a cancel arrive.
             self.gpu.finish().await?;
+            self.note_time(piece.len(), (control.now)() - started);
             progress(done);
             (control.breathe)().await;
             if control.cancel.is_cancelled() {
@@ -279,6 +407,14 @@ impl Forward for GpuForward {
     ) -> Result<Vec<TargetLogprob>, EngineError> {
         self.check(tokens, pos)?;
         self.drawing.rule = None;
+        if n_top == 0 {
+            let targets = targets.iter().enumerate().map(|(index, &target)| vec![(target, index)]);
+            let rows: Vec<Row> =
+                tokens.iter().zip(targets).map(|(&token, targets)| plain_row(token, targets)).collect();
+            let mut sums = vec![0.0; rows.len()];
+            self.read_rows(pos, &rows, &mut sums, control).await?;
+            return Ok(sums.into_iter().map(|logprob| TargetLogprob { logprob, top: Vec::new() }).collect());
+        }
         let n_vocab = self.n_vocab();
         let mut scored = Vec::with_capacity(tokens.len());
         while scored.len() < tokens.len() {
@@ -287,31 +423,67 @@ impl Forward for GpuForward {
             }
             let done = scored.len();
             let rest = tokens.get(done..).unwrap_or_default();
-            let index = self.pass_for(rest.len(), true)?;
-            let rows = self.score.get(index).map_or(1, |pass| pass.rows).min(rest.len());
-            let chunk_targets = targets.get(done..done + rows).unwrap_or_default();
-            self.run(true, index, rest.get(..rows).unwrap_or_default(), pos + done, chunk_targets)?;
-            let Some(pass) = self.score.get(index) else { return Err(EngineError::EmptyInput) };
-            let Some(logprobs) = &pass.logprobs else { return Err(EngineError::EmptyInput) };
-            let pairs = self.gpu.read_f32(logprobs, 0..2 * rows).await?;
-            for (row, pair) in pairs.chunks_exact(2).enumerate() {
-                let &[logprob, log_sum_exp] = pair else { continue };
-                let mut best = Vec::new();
-                if n_top > 0 {
-                    let logits = self.gpu.read_f32(&pass.logits, row * n_vocab..(row + 1) * n_vocab).await?;
-                    if logits.iter().any(|logit| !logit.is_finite()) {
-                        return Err(EngineError::NotANumber);
-                    }
-                    best = top(&logits, n_top)
-                        .into_iter()
-                        .map(|(id, logit)| (id, f64::from(logit) - f64::from(log_sum_exp)))
-                        .collect();
-                }
-                scored.push(TargetLogprob { logprob: f64::from(logprob), top: best });
+            let index = self.pass_for(rest.len().min(HEAD_ROWS))?;
+            let Some(pass) = self.passes.get(index) else { return Err(EngineError::EmptyInput) };
+            let n = pass.head.rows.len().min(rest.len());
+            let piece: Vec<Row> = rest.iter().take(n).map(|&token| plain_row(token, Vec::new())).collect();
+            self.submit_piece(pass, pos + done, &piece)?;
+            let taken: Vec<u32> = (0..n as u32).collect();
+            self.submit_head(&pass.head, &taken, &[])?;
+            let logits = self.gpu.read_f32(&pass.head.logits, 0..n * n_vocab).await?;
+            for (logits, &target) in logits.chunks_exact(n_vocab).zip(targets.get(done..).unwrap_or_default()) {
+                scored.push(TargetLogprob::of(logits, target, n_top)?);
             }
             (control.breathe)().await;
         }
         Ok(scored)
+    }
+
+    fn scores_together(&self) -> bool {
+        true
+    }
+
+    async fn score_trunks(
+        &mut self,
+        pos: usize,
+        trunks: &[Trunk<'_>],
+        control: &Control<'_>,
+    ) -> Result<Vec<Vec<f64>>, EngineError> {
+        self.drawing.rule = None;
+        let n_rows = trunks.iter().map(Trunk::n_rows).sum::<usize>();
+        if trunks.iter().any(|trunk| trunk.tokens.is_empty() || trunk.options.iter().any(Vec::is_empty)) {
+            return Err(EngineError::EmptyInput);
+        }
+        self.check_end(pos + n_rows)?;
+        let mut rows = Vec::with_capacity(n_rows);
+        let mut n_sums = 0;
+        for trunk in trunks {
+            let start = (pos + rows.len()) as u32;
+            let shared = pos as u32;
+            let end = start + trunk.tokens.len() as u32;
+            rows.extend(trunk.tokens.iter().map(|&token| Row {
+                token,
+                place: [shared, start, start, start],
+                targets: Vec::new(),
+            }));
+            if let Some(last) = rows.last_mut() {
+                let firsts = trunk.options.iter().enumerate();
+                last.targets = firsts.filter_map(|(i, option)| Some((*option.first()?, n_sums + i))).collect();
+            }
+            for (index, option) in trunk.options.iter().enumerate() {
+                let branch = (pos + rows.len()) as u32;
+                rows.extend(option.windows(2).filter_map(|pair| {
+                    let &[token, target] = pair else { return None };
+                    let targets = vec![(target, n_sums + index)];
+                    Some(Row { token, place: [shared, start, end, branch], targets })
+                }));
+            }
+            n_sums += trunk.options.len();
+        }
+        let mut sums = vec![0.0; n_sums];
+        self.read_rows(pos, &rows, &mut sums, control).await?;
+        let mut rest = sums.into_iter();
+        Ok(trunks.iter().map(|trunk| rest.by_ref().take(trunk.options.len()).collect()).collect())
     }
 
     fn can_draw(&self, rule: &DrawRule) -> bool {

@@ -9,7 +9,8 @@ use crate::eval::engine::{
     SelfTest, Work,
 };
 
-use super::forward::Forward;
+use super::choices::Choice;
+use super::forward::{Forward, TargetLogprob};
 use super::sampler::{log_sum_exp, top};
 
 /// Text to tokens and back, as the model file defines it.
@@ -123,7 +124,7 @@ impl<F: Forward> LanguageModel<F> {
     }
 
     /// How many tokens at the front of `tokens` are cached already.
-    fn n_cached(&self, tokens: &[u32]) -> usize {
+    pub(super) fn n_cached(&self, tokens: &[u32]) -> usize {
         self.cached.iter().zip(tokens).take_while(|(a, b)| a == b).count()
     }
 
@@ -196,10 +197,8 @@ impl<F: Forward> LanguageModel<F> {
             Some((n, logits)) if *n == n_prompt => logits,
             _ => return Err(EngineError::Backend { detail: "the prompt was not read".to_owned() }),
         };
-        let norm = log_sum_exp(logits)?;
-        let logit = logits.get(first as usize).copied().ok_or(EngineError::EmptyInput)?;
-        let alternatives = top(logits, n_top).into_iter().map(|(id, l)| (id, f64::from(l) - norm)).collect();
-        let mut scores = vec![(f64::from(logit) - norm, alternatives)];
+        let TargetLogprob { logprob, top } = TargetLogprob::of(logits, first, n_top)?;
+        let mut scores = vec![(logprob, top)];
         scores.extend(self.score_at(n_prompt, text, n_top, control).await?);
         Ok(scores)
     }
@@ -301,15 +300,35 @@ impl<F: Forward> Engine for LanguageModel<F> {
     }
 
     async fn respond(&mut self, requests: &[Request], control: &Control<'_>) -> Vec<Result<Response, EngineError>> {
-        let mut answers = Vec::with_capacity(requests.len());
-        for (index, request) in requests.iter().enumerate() {
-            let answer = if control.cancel.is_cancelled() {
+        let started = (control.now)();
+        let mut answers: Vec<Option<Result<Response, EngineError>>> = vec![None; requests.len()];
+        if self.forward.scores_together() {
+            let choices = requests.iter().enumerate().filter_map(|(index, request)| match request {
+                Request::Choose { prompt, options } => Some(Choice { index, prompt, options }),
+                _ => None,
+            });
+            let choices: Vec<Choice<'_>> = choices.collect();
+            for (index, answer) in self.choose_together(&choices, control).await {
+                if let Some(place) = answers.get_mut(index) {
+                    let millis = ((control.now)() - started) / choices.len() as f64;
+                    *place = Some(answer.map(|(options, n_prompt_tokens)| Response::Choice {
+                        options,
+                        n_prompt_tokens,
+                        millis,
+                    }));
+                }
+            }
+        }
+        for (index, (request, place)) in requests.iter().zip(&mut answers).enumerate() {
+            if place.is_some() {
+                continue;
+            }
+            *place = Some(if control.cancel.is_cancelled() {
                 Err(EngineError::Cancelled)
             } else {
                 self.answer(index, request, control).await
-            };
-            answers.push(answer);
+            });
         }
-        answers
+        answers.into_iter().map(|answer| answer.unwrap_or(Err(EngineError::Cancelled))).collect()
     }
 }

@@ -31,15 +31,16 @@ impl Decoder {
     }
 
     /// Reads `tokens: U32[M]` at the position in `state` and writes their keys and values; gives the residual
-    /// stream after the last block, `F32[M, n_embd]`, before the last norm.
-    pub fn forward(&self, rec: &mut Recording, tokens: &Tensor, state: &Tensor) -> Tensor {
+    /// stream after the last block, `F32[M, n_embd]`, before the last norm. `places: U32[M, 4]` says what each row sees
+    /// (see [`split_heads`]); a single row sees all before it.
+    pub fn forward(&self, rec: &mut Recording, tokens: &Tensor, places: &Tensor, state: &Tensor) -> Tensor {
         let x = embed::record(rec, &self.weights.token_embd, tokens, self.spec.embd_scale, state);
         for (layer, (weights, (keys, values))) in self.weights.layers.iter().zip(&self.cache.layers).enumerate() {
             let heads = self.heads(layer, weights);
             if x.rows() == 1 {
                 self.block_of_one(rec, &x, weights, &heads, (keys, values), state);
             } else {
-                self.block(rec, &x, weights, &heads, (keys, values), state);
+                self.block(rec, &x, weights, &heads, (keys, values), places, state);
             }
         }
         x
@@ -53,13 +54,14 @@ impl Decoder {
         weights: &LayerWeights,
         heads: &Heads,
         cache: (&Tensor, &Tensor),
+        places: &Tensor,
         state: &Tensor,
     ) {
         let eps = self.spec.rms_eps;
         let normed = rms_norm::record(rec, x, &weights.attn_norm, eps, None, state);
         let qkv = matmul::record(rec, &weights.attn_qkv, &normed, None, state);
-        let q = split_heads(rec, &qkv, heads, cache, state);
-        let attended = attention::record(rec, &q, heads, cache, state);
+        let q = split_heads(rec, &qkv, heads, cache, places, state);
+        let attended = attention::record(rec, &q, heads, cache, places, state);
         self.add(rec, x, &weights.attn_output, &attended, weights.attn_post_norm.as_ref(), state);
 
         let normed = rms_norm::record(rec, x, &weights.ffn_norm, eps, None, state);

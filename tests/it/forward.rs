@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use likewise::eval::engine::{Control, Engine, Prompt, Request, Response, Sampling};
 use likewise::gpu::Gpu;
+use likewise::inference::forward::TargetLogprob;
 use likewise::inference::gpu_engine::GpuEngine;
 use likewise::inference::load::{LoadStage, ModelIdentity, kl_from_probe, load_gpu, probe_from_logits};
 use serde_json::Value;
@@ -138,4 +139,76 @@ fn a_hundred_answers_leave_the_buffers_as_they_were() {
         assert!(expected[i as usize % 4].starts_with(&answer), "answer {i}");
         assert_eq!((gpu.allocated_bytes(), gpu.n_buffers()), (bytes, buffers), "answer {i}");
     }
+}
+
+fn choose(engine: &mut GpuEngine, requests: &[Request]) -> Vec<Vec<f64>> {
+    let answers = pollster::block_on(engine.respond(requests, &Control::quiet()));
+    let scores = answers.into_iter().map(|answer| {
+        let Response::Choice { options, .. } = answer.unwrap() else { panic!("no choice") };
+        options.iter().map(|option| option.logprob).collect()
+    });
+    scores.collect()
+}
+
+/// Prompts of different lengths that share 10, 40 and no tokens, options of one to many tokens: asked together, one at
+/// a time, and token by token.
+#[test]
+fn choices_asked_together_score_as_each_alone() {
+    let gpu = pollster::block_on(Gpu::new()).unwrap();
+    let mut engine = load("tiny-llama-q4_1", gpu.clone());
+    let beginning = |n: u32| (0..n).map(|i| 10 + i * 13 % 250);
+    let prompts: Vec<Vec<u32>> = (0..9_u32)
+        .map(|i| beginning(if i % 3 == 0 { 10 } else { 40 }).chain((0..=i * 2).map(|j| 20 + i * 31 + j)).collect())
+        .chain([vec![5]])
+        .collect();
+    let options = ["a", " b", "an answer of many tokens, more than one piece holds perhaps", "yes", "an answer"];
+    let requests: Vec<Request> = prompts
+        .iter()
+        .enumerate()
+        .map(|(i, prompt)| Request::Choose {
+            prompt: Prompt::Tokens(prompt.clone()),
+            options: options.iter().take(1 + i % options.len()).map(|&option| option.to_owned()).collect(),
+        })
+        .collect();
+    let together = choose(&mut engine, &requests);
+    for (i, (request, together)) in requests.iter().zip(&together).enumerate() {
+        let mut fresh = load("tiny-llama-q4_1", gpu.clone());
+        let alone = choose(&mut fresh, std::slice::from_ref(request)).remove(0);
+        let Request::Choose { options, .. } = request else { unreachable!() };
+        assert_eq!((together.len(), alone.len()), (options.len(), options.len()));
+        for ((option, a), b) in options.iter().zip(together).zip(&alone) {
+            assert!((a - b).abs() < 1e-5, "prompt {i}, {option:?}: {a} together, {b} alone");
+            let forced: Vec<u32> = fresh.codec().encode(option, false).unwrap();
+            let mut context = prompts[i].clone();
+            let mut sum = 0.0;
+            for token in forced {
+                let logits = pollster::block_on(fresh.logits_after(&context, &Control::quiet())).unwrap();
+                sum += TargetLogprob::of(&logits, token, 0).unwrap().logprob;
+                context.push(token);
+            }
+            assert!((a - sum).abs() < 1e-4, "prompt {i}, {option:?}: {a} together, {sum} token by token");
+        }
+    }
+    // Asked again after a generation, which leaves other tokens in the cache.
+    generate(&mut engine, &prompts[1], 12);
+    assert_eq!(choose(&mut engine, &requests), together);
+}
+
+#[test]
+fn a_shared_beginning_is_read_once_and_only_scores_come_back() {
+    let gpu = pollster::block_on(Gpu::new()).unwrap();
+    let mut engine = load("tiny-llama-q4_1", gpu.clone());
+    let requests: Vec<Request> = (0..8_u32)
+        .map(|i| Request::Choose {
+            prompt: Prompt::Tokens((0..60).chain([100 + i, 9]).collect()),
+            options: vec![" a".to_owned(), " b".to_owned()],
+        })
+        .collect();
+    choose(&mut engine, &requests);
+    let before = gpu.counters();
+    choose(&mut engine, &requests);
+    let after = gpu.counters();
+    // The beginning is still cached: eight trunks of two tokens and their options are one piece.
+    assert!(after.passes - before.passes <= 6, "{} passes", after.passes - before.passes);
+    assert!(after.read_bytes - before.read_bytes < 4096, "{} bytes", after.read_bytes - before.read_bytes);
 }

@@ -1,25 +1,34 @@
-//! Causal attention over a key-value cache, with fewer key than query heads if wanted (GQA, Ainslie et al. 2023).
+//! Attention over a key-value cache, with fewer key than query heads if wanted (GQA, Ainslie et al. 2023).
 
 use crate::gpu::kernel::{Access, Kernel};
 use crate::gpu::recording::Recording;
 use crate::gpu::tensor::{Layout, Tensor};
 
-use super::heads::Heads;
+use super::heads::{Heads, PLACE, check_places};
 use super::{check_f32, check_state};
 
 /// The shader.
 pub static KERNEL: Kernel = Kernel {
     name: "attention",
-    sources: &[include_str!("attention.wgsl")],
-    bindings: &[Access::Read, Access::Write, Access::Read, Access::Read, Access::Read],
+    sources: &[PLACE, include_str!("attention.wgsl")],
+    bindings: &[Access::Read, Access::Write, Access::Read, Access::Read, Access::Read, Access::Read],
     params_size: 32,
 };
 
-/// `q: F32[M, n_heads * head_dim]` against the caches of keys and values `F32[max_pos, n_kv_heads * head_dim]`; row `m`
-/// at position `state[0] + m` sees keys up to itself, or the last ones of its window. Gives the shape of `q`.
-pub fn record(rec: &mut Recording, q: &Tensor, heads: &Heads, cache: (&Tensor, &Tensor), state: &Tensor) -> Tensor {
+/// `q: F32[M, n_heads * head_dim]` against the caches of keys and values `F32[max_pos, n_kv_heads * head_dim]`; a
+/// row sees what `places: U32[M, 4]` says (see [`super::split_heads`]), or the last of it within its window. Gives the
+/// shape of `q`.
+pub fn record(
+    rec: &mut Recording,
+    q: &Tensor,
+    heads: &Heads,
+    cache: (&Tensor, &Tensor),
+    places: &Tensor,
+    state: &Tensor,
+) -> Tensor {
     let (m, n_heads, n_kv_heads, head_dim) = (q.rows(), heads.n_heads, heads.n_kv_heads, heads.head_dim);
     check_state(rec, KERNEL.name, state);
+    check_places(rec, KERNEL.name, places, m);
     check_f32(rec, KERNEL.name, &[q, cache.0, cache.1]);
     let ok = head_dim > 0
         && head_dim <= 256
@@ -42,7 +51,7 @@ pub fn record(rec: &mut Recording, q: &Tensor, heads: &Heads, cache: (&Tensor, &
         heads.window as u32,
         0,
     ];
-    let bindings = [(q, 0), (&out, 0), (state, 0), (cache.0, 0), (cache.1, 0)];
+    let bindings = [(q, 0), (&out, 0), (state, 0), (cache.0, 0), (cache.1, 0), (places, 0)];
     rec.dispatch(&KERNEL, &params, &bindings, [n_heads as u32, m as u32, 1]);
     out
 }
@@ -80,7 +89,8 @@ mod tests {
                 biased: false,
                 vectors: tensor(&gpu, &[dim / 2], &noise(dim / 2, 4)),
             };
-            let found = run(&gpu, |rec| record(rec, &a, &layout, (&b, &c), &state));
+            let places = gpu.create("places", &[m, 4], Layout::U32).unwrap();
+            let found = run(&gpu, |rec| record(rec, &a, &layout, (&b, &c), &places, &state));
             let mut expected = Vec::new();
             for row in 0..m {
                 for head in 0..heads {
@@ -105,6 +115,52 @@ mod tests {
                 }
             }
             close(&format!("{heads}/{kv_heads} heads of {dim}, {m} at {pos}"), &found, &expected, 1e-10);
+        }
+    }
+
+    /// Rows of two branches of a trunk after a shared part see what they would see if their text stood alone.
+    #[test]
+    fn a_row_in_a_tree_sees_its_own_text_only() {
+        let gpu = gpu();
+        let (heads, dim, shared) = (2, 32, 70);
+        for window in [0, 3, 80] {
+            let layout = Heads {
+                n_heads: heads,
+                n_kv_heads: 1,
+                head_dim: dim,
+                style: Style::Half,
+                scale: 0.2,
+                window,
+                norm_eps: None,
+                biased: false,
+                vectors: tensor(&gpu, &[dim / 2], &noise(dim / 2, 4)),
+            };
+            // Slots: 70 shared, a trunk of 5, a branch of 2, another of 3.
+            let n = shared + 10;
+            let (k, v, q) = (noise(n * dim, 1), noise(n * dim, 2), noise(10 * heads * dim, 3));
+            let (s, t0, t1) = (shared as u32, shared as u32, shared as u32 + 5);
+            let mut places = vec![[s, t0, t0, t0]; 5];
+            places.extend([[s, t0, t1, t1]; 2]);
+            places.extend([[s, t0, t1, t1 + 2]; 3]);
+            let tree = gpu.create("places", &[10, 4], Layout::U32).unwrap();
+            gpu.write_u32(&tree, 0, &places.concat()).unwrap();
+            let cache = |values: &[f32]| tensor(&gpu, &[values.len() / dim, dim], values);
+            let (keys, values) = (cache(&k), cache(&v));
+            let (q_tensor, at) = (tensor(&gpu, &[10, heads * dim], &q), state(&gpu, shared, 10));
+            let found = run(&gpu, |rec| record(rec, &q_tensor, &layout, (&keys, &values), &tree, &at));
+            for (row, text) in
+                [(4, (0..75).collect::<Vec<_>>()), (6, (0..77).collect()), (9, (0..75).chain(77..80).collect())]
+            {
+                let pick = |from: &[f32]| -> Vec<f32> {
+                    text.iter().flat_map(|&slot: &usize| from[slot * dim..][..dim].to_vec()).collect()
+                };
+                let (keys, values) = (cache(&pick(&k)), cache(&pick(&v)));
+                let one = tensor(&gpu, &[1, heads * dim], &q[row * heads * dim..][..heads * dim]);
+                let (plain, at) = (gpu.create("places", &[1, 4], Layout::U32).unwrap(), state(&gpu, text.len() - 1, 1));
+                let alone = run(&gpu, |rec| record(rec, &one, &layout, (&keys, &values), &plain, &at));
+                let expected: Vec<f64> = alone.iter().map(|&v| f64::from(v)).collect();
+                close(&format!("row {row}"), &found[row * heads * dim..][..heads * dim], &expected, 1e-11);
+            }
         }
     }
 }

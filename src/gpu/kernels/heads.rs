@@ -8,12 +8,13 @@ use crate::gpu::tensor::{Layout, Tensor};
 use super::{check_f32, check_state};
 
 const SHARED: &str = include_str!("prelude/head_vector.wgsl");
+pub(super) const PLACE: &str = include_str!("prelude/place.wgsl");
 
 /// The shader for several rows.
 pub static SPLIT: Kernel = Kernel {
     name: "split_heads",
-    sources: &[SHARED, include_str!("split_heads.wgsl")],
-    bindings: &[Access::Read, Access::Write, Access::Read, Access::Write, Access::Write, Access::Read],
+    sources: &[SHARED, PLACE, include_str!("split_heads.wgsl")],
+    bindings: &[Access::Read, Access::Write, Access::Read, Access::Write, Access::Write, Access::Read, Access::Read],
     params_size: 48,
 };
 
@@ -91,17 +92,28 @@ impl Heads {
     }
 }
 
-/// Splits `qkv: F32[M, width]` (row `m` at position `state[0] + m`): biased, normed and rotated queries as
+/// Whether `places` is `U32[M, 4]`: for each row, what it sees of the cache beside itself. Row `m` is written to slot
+/// `state[0] + m`; it sees slots up to the first number (shared by all rows), from the second to the third (the trunk
+/// of its branch), and from the fourth (the start of its branch) to its own. Its position is how many those are before
+/// itself. All zero is a plain text.
+pub(super) fn check_places(rec: &mut Recording, name: &'static str, places: &Tensor, m: usize) {
+    let ok = places.layout() == Layout::U32 && places.shape() == [m, 4];
+    rec.check(ok, name, || format!("places {:?} for {m} rows", places.shape()));
+}
+
+/// Splits `qkv: F32[M, width]`, whose rows stand where `places: U32[M, 4]` says: biased, normed and rotated queries as
 /// `F32[M, n_heads * head_dim]`; keys likewise and values go into the caches `F32[max_pos, n_kv_heads * head_dim]`.
 pub fn split_heads(
     rec: &mut Recording,
     qkv: &Tensor,
     heads: &Heads,
     cache: (&Tensor, &Tensor),
+    places: &Tensor,
     state: &Tensor,
 ) -> Tensor {
     heads.check(rec, SPLIT.name, qkv, cache, state);
     let m = qkv.rows();
+    check_places(rec, SPLIT.name, places, m);
     let out = rec.scratch("queries", &[m, heads.n_heads * heads.head_dim], Layout::F32);
     let params = [
         heads.n_heads as u32,
@@ -117,7 +129,7 @@ pub fn split_heads(
         0,
         0,
     ];
-    let bindings = [(qkv, 0), (&out, 0), (state, 0), (cache.0, 0), (cache.1, 0), (&heads.vectors, 0)];
+    let bindings = [(qkv, 0), (&out, 0), (state, 0), (cache.0, 0), (cache.1, 0), (&heads.vectors, 0), (places, 0)];
     rec.dispatch(&SPLIT, &params, &bindings, [(heads.n_heads + 2 * heads.n_kv_heads) as u32, m as u32, 1]);
     out
 }
@@ -231,8 +243,9 @@ mod tests {
             let qkv = tensor(&gpu, &[m, width], &raw);
             let (k_cache, v_cache) = (tensor(&gpu, &[max_pos, n_kv], &k), tensor(&gpu, &[max_pos, n_kv], &v));
             let many = state(&gpu, pos, m);
+            let places = gpu.create("places", &[m, 4], Layout::U32).unwrap();
 
-            let found = run(&gpu, |rec| split_heads(rec, &qkv, &heads, (&k_cache, &v_cache), &many));
+            let found = run(&gpu, |rec| split_heads(rec, &qkv, &heads, (&k_cache, &v_cache), &places, &many));
             let row = |m: usize| &raw[m * width..(m + 1) * width];
             let of = |from: usize, n: usize| -> Vec<f64> {
                 (0..m)
@@ -250,8 +263,8 @@ mod tests {
 
             // Attention of those rows together, then one by one into a cache that lacks them.
             let attended = run(&gpu, |rec| {
-                let q = split_heads(rec, &qkv, &heads, (&k_cache, &v_cache), &many);
-                attention::record(rec, &q, &heads, (&k_cache, &v_cache), &many)
+                let q = split_heads(rec, &qkv, &heads, (&k_cache, &v_cache), &places, &many);
+                attention::record(rec, &q, &heads, (&k_cache, &v_cache), &places, &many)
             });
             let (k_fresh, v_fresh) = (tensor(&gpu, &[max_pos, n_kv], &k), tensor(&gpu, &[max_pos, n_kv], &v));
             for m in 0..m {

@@ -6,8 +6,11 @@ use crate::gpu::tensor::{Layout, Tensor};
 use super::matvec::{self, Folded};
 use super::{WeightKernels, check_f32, check_state, groups, of_layout, planes, weight_kernels};
 
-/// The shaders for several rows of activations.
-pub static KERNELS: WeightKernels = weight_kernels!("matmul", include_str!("matmul.wgsl"), 32, 0);
+/// The shaders for several rows of activations, by tiles in shared memory.
+pub static TILED: WeightKernels = weight_kernels!("matmul_tiled", include_str!("matmul_tiled.wgsl"), 32, 0);
+
+/// The same from registers alone, for adapters whose shared memory is no faster than any other.
+pub static WIDE: WeightKernels = weight_kernels!("matmul_wide", include_str!("matmul_wide.wgsl"), 32, 0);
 
 /// `w: [N, K]` (any layout, K a multiple of 32) times `x: F32[M, K]` gives `F32[M, N]`, `out[m, n] = dot(w[n], x[m])`,
 /// or adds the product to `add_to: F32[M, N]`. One dispatch a part of the weights.
@@ -35,8 +38,9 @@ pub fn record(rec: &mut Recording, w: &Tensor, x: &Tensor, add_to: Option<&Tenso
         bindings.extend(planes(&part));
         let added = u32::from(add_to.is_some());
         let params = [(k / 32) as u32, part.rows() as u32, first as u32, n as u32, m as u32, added, 0, 0];
-        let grid = [groups(part.rows(), 64), groups(m, 16), 1];
-        rec.dispatch(of_layout(&KERNELS, part.layout()), &params, &bindings, grid);
+        let (kernels, rows) = if rec.is_software() { (&WIDE, 64) } else { (&TILED, 32) };
+        let grid = [groups(part.rows(), 64), groups(m, rows), 1];
+        rec.dispatch(of_layout(kernels, part.layout()), &params, &bindings, grid);
     }
     out
 }

@@ -9,8 +9,9 @@ use super::{WeightKernels, check_f32, check_state, groups, of_layout, planes, we
 /// The shaders.
 pub static KERNELS: WeightKernels = weight_kernels!("matvec", include_str!("matvec.wgsl"), 32, 1);
 
-/// Rows of weights that a workgroup takes.
-const ROWS: usize = 32;
+/// Lanes that share rows of weights on a GPU, where neighbors should read neighboring memory and there are more lanes
+/// than rows. A processor has few lanes, and reads each block of activations once for all of them if none shares.
+const SPLIT: usize = 8;
 
 /// What is folded into the product; the default is the product alone.
 #[derive(Debug, Clone, Copy, Default)]
@@ -51,10 +52,12 @@ pub fn record(rec: &mut Recording, w: &Tensor, x: &Tensor, folded: Folded<'_>, s
         | u32::from(folded.gated == Some(Activation::GeluTanh)) << 3;
     for (first, part) in parts {
         let part_n = if folded.gated.is_some() { n } else { part.rows() };
+        // A grid has at most 65535 workgroups.
+        let split = if rec.is_software() || part_n > 65535 * 128 / SPLIT { 1 } else { SPLIT };
         let mut bindings = vec![(x, 0), (&out, 0), (state, 0), (gain, 0)];
         bindings.extend(planes(&part));
-        let params = [(k / 32) as u32, part_n as u32, first as u32, flags, eps.to_bits(), n as u32, 0, 0];
-        rec.dispatch(of_layout(&KERNELS, part.layout()), &params, &bindings, [groups(part_n, ROWS), 1, 1]);
+        let params = [(k / 32) as u32, part_n as u32, first as u32, flags, eps.to_bits(), n as u32, split as u32, 0];
+        rec.dispatch(of_layout(&KERNELS, part.layout()), &params, &bindings, [groups(part_n, 128 / split), 1, 1]);
     }
     out
 }

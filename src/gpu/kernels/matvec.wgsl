@@ -1,9 +1,9 @@
 // out[first + n] = dot(w[n], x) for one row of activations, with what stands before and after it in a block folded in:
 // the norm of x (root mean square, weights `gain`), the sum with what out holds, a gated pair of rows.
-// Four lanes share four rows and take their blocks in turn, so that a block of x is read once for four rows; 32 rows a
-// workgroup. The bound part of w has rows first to first + n; with a gate, row n + up of w multiplies row n's
+// `split` lanes share four rows and take their blocks in turn, so that a block of x is read once for four rows and
+// neighbors read neighboring blocks; 128 / split rows a workgroup. The bound part of w has rows first to first + n; with a gate, row n + up of w multiplies row n's
 // activation.
-struct Params { blocks: u32, n: u32, first: u32, flags: u32, eps: f32, up: u32, pad0: u32, pad1: u32 }
+struct Params { blocks: u32, n: u32, first: u32, flags: u32, eps: f32, up: u32, split: u32, pad: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
@@ -28,8 +28,15 @@ fn x_block(i: u32) -> Block {
                x[o + 4u] * gain[o + 4u], x[o + 5u] * gain[o + 5u], x[o + 6u] * gain[o + 6u], x[o + 7u] * gain[o + 7u]);
 }
 
-fn total(lane: u32) -> vec4<f32> {
-  return (partial[lane] + partial[lane + 1u]) + (partial[lane + 2u] + partial[lane + 3u]);
+// Of the lanes that share the rows of `lane`; every lane must call it.
+fn total(lane: u32, value: vec4<f32>) -> vec4<f32> {
+  partial[lane] = value;
+  workgroupBarrier();
+  let first = lane - lane % params.split;
+  var sum = partial[first];
+  for (var i = 1u; i < params.split; i++) { sum += partial[first + i]; }
+  workgroupBarrier();
+  return sum;
 }
 
 @compute @workgroup_size(32)
@@ -47,7 +54,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let sum = (squares.x + squares.y) + (squares.z + squares.w);
     scale = 1.0 / sqrt(sum / f32(params.blocks * 32u) + params.eps);
   }
-  let n = group.x * 32u + (lane >> 2u) * 4u;
+  let n = group.x * (128u / params.split) + (lane / params.split) * 4u;
+  let share = lane % params.split;
   let last = params.n - 1u;
   let gated = (params.flags & GATED) != 0u;
   let rows = min(vec4<u32>(n, n + 1u, n + 2u, n + 3u), vec4<u32>(last));
@@ -56,7 +64,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   var up = vec4<f32>();
   if (gated) {
     let u = (rows + params.up) * params.blocks;
-    for (var i = lane & 3u; i < params.blocks; i += 4u) {
+    for (var i = share; i < params.blocks; i += params.split) {
       let p = x_block(i);
       sum += vec4<f32>(dot_block(weight_block(w.x + i), p), dot_block(weight_block(w.y + i), p),
                        dot_block(weight_block(w.z + i), p), dot_block(weight_block(w.w + i), p));
@@ -64,27 +72,24 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
                       dot_block(weight_block(u.z + i), p), dot_block(weight_block(u.w + i), p));
     }
   } else {
-    for (var i = lane & 3u; i < params.blocks; i += 4u) {
+    for (var i = share; i < params.blocks; i += params.split) {
       let p = x_block(i);
       sum += vec4<f32>(dot_block(weight_block(w.x + i), p), dot_block(weight_block(w.y + i), p),
                        dot_block(weight_block(w.z + i), p), dot_block(weight_block(w.w + i), p));
     }
   }
-  partial[lane] = sum;
-  workgroupBarrier();
-  sum = total(lane & 28u) * scale;
-  workgroupBarrier();
+  if (params.split > 1u) { sum = total(lane, sum); }
+  sum *= scale;
   if (gated) {
-    partial[lane] = up;
-    workgroupBarrier();
-    sum = activate(sum, (params.flags & GELU) != 0u) * (total(lane & 28u) * scale);
+    if (params.split > 1u) { up = total(lane, up); }
+    sum = activate(sum, (params.flags & GELU) != 0u) * (up * scale);
   }
-  // Each of the four lanes writes one of the four rows.
-  let j = lane & 3u;
-  let row = n + j;
-  if (row >= params.n) { return; }
-  let o = params.first + row;
-  var value = sum[j];
-  if ((params.flags & ADDED) != 0u) { value += out[o]; }
-  out[o] = value;
+  for (var j = share; j < 4u; j += params.split) {
+    let row = n + j;
+    if (row >= params.n) { return; }
+    let o = params.first + row;
+    var value = sum[j];
+    if ((params.flags & ADDED) != 0u) { value += out[o]; }
+    out[o] = value;
+  }
 }

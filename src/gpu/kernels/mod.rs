@@ -9,10 +9,10 @@ pub mod draw;
 pub mod embed;
 pub mod gated;
 pub mod heads;
-pub mod last_row;
 pub mod matmul;
 pub mod matvec;
 pub mod rms_norm;
+pub mod take_rows;
 pub mod target_logprobs;
 
 use super::kernel::{Access, Kernel};
@@ -25,10 +25,10 @@ pub use draw::record as draw;
 pub use embed::record as embed;
 pub use gated::record as gated;
 pub use heads::{attend_one, split_heads};
-pub use last_row::record as last_row;
 pub use matmul::record as matmul;
 pub use matvec::record as matvec;
 pub use rms_norm::record as rms_norm;
+pub use take_rows::record as take_rows;
 pub use target_logprobs::record as target_logprobs;
 
 /// Every kernel.
@@ -40,11 +40,11 @@ pub fn all() -> Vec<&'static Kernel> {
         &attention::KERNEL,
         &add::KERNEL,
         &gated::KERNEL,
-        &last_row::KERNEL,
+        &take_rows::KERNEL,
         &draw::KERNEL,
         &target_logprobs::KERNEL,
     ];
-    all.extend([&embed::KERNELS, &matvec::KERNELS, &matmul::KERNELS].into_iter().flatten());
+    all.extend([&embed::KERNELS, &matvec::KERNELS, &matmul::TILED, &matmul::WIDE].into_iter().flatten());
     all
 }
 
