@@ -4,26 +4,30 @@ use crate::study::design::Design;
 use crate::study::session::Session;
 use crate::study::trial::{Answer, Preferred, Trial, TrialKind};
 
+/// A label, or `None` for "I can't tell".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenLabel(pub Option<String>);
+
 /// What was chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Choice {
     /// A whole answer.
     Answer(Answer),
-    /// A label (`None`: "I can't tell") that needs to be said how sure.
-    Label(Option<String>),
+    /// A label of which it remains to be said how sure.
+    Label(GivenLabel),
 }
 
 /// What a label means: with a question about confidence it is only the first half of the answer.
 pub fn choose_label(design: &Design, label: Option<String>) -> Choice {
     match design {
-        Design::Label { confidence: Some(_), .. } => Choice::Label(label),
+        Design::Label { confidence: Some(_), .. } => Choice::Label(GivenLabel(label)),
         _ => Choice::Answer(Answer::Label { label, confidence: None }),
     }
 }
 
 /// What a key means, by its name in a keyboard event; `label` is one that waits for its confidence. Up and down stay
 /// for scrolling.
-pub fn choice_of_key(session: &Session, key: &str, label: Option<&Option<String>>) -> Option<Choice> {
+pub fn choice_of_key(session: &Session, key: &str, label: Option<&GivenLabel>) -> Option<Choice> {
     let trial = session.current()?;
     let digit = key.parse::<u8>().ok().filter(|_| key.len() == 1);
     if matches!(trial.kind, TrialKind::Comprehension { .. }) {
@@ -39,7 +43,7 @@ fn choice_of_trial_key(
     trial: &Trial,
     key: &str,
     digit: Option<u8>,
-    label: Option<&Option<String>>,
+    label: Option<&GivenLabel>,
 ) -> Option<Choice> {
     match design {
         Design::PairRating { scale } => {
@@ -66,7 +70,7 @@ fn choice_of_trial_key(
             Some(Choice::Answer(Answer::Preference { preferred }))
         }
         Design::Label { labels, confidence } => match (label, confidence) {
-            (Some(label), Some(scale)) => {
+            (Some(GivenLabel(label)), Some(scale)) => {
                 let sure = digit.filter(|sure| scale.contains(*sure))?;
                 Some(Choice::Answer(Answer::Label { label: label.clone(), confidence: Some(sure) }))
             }

@@ -1,5 +1,6 @@
 //! Records in, figures and tables out. Pure.
 
+pub mod blind_study;
 pub mod comparison;
 pub mod demo;
 pub mod export;
@@ -9,4 +10,5 @@ pub mod lm_eval;
 pub mod run_summary;
 pub mod scale;
 pub mod similarity;
+pub mod study_export;
 pub mod study_summary;

@@ -28,15 +28,20 @@ pub struct Wins {
     pub n_both_bad: u64,
 }
 
+/// The contestants of a comparison, left and right.
+pub fn contestants<'a>(study: &'a Study, judgment: &Judgment) -> Option<(&'a str, &'a str)> {
+    let [left, right] = judgment.stimuli.as_slice() else { return None };
+    Some((contestant(study.stimulus(left)?), contestant(study.stimulus(right)?)))
+}
+
 /// Counts the verdicts of the main trials.
 pub fn wins(study: &Study, judgments: &[Judgment]) -> Wins {
     let mut wins = Wins::default();
     for judgment in main_judgments(study, judgments) {
         let Some(Answer::Preference { preferred }) = judgment.answer() else { continue };
-        let [left, right] = judgment.stimuli.as_slice() else { continue };
-        let (Some(left), Some(right)) = (study.stimulus(left), study.stimulus(right)) else { continue };
-        for stimulus in [left, right] {
-            wins.of.entry(contestant(stimulus).to_owned()).or_default();
+        let Some((left, right)) = contestants(study, judgment) else { continue };
+        for name in [left, right] {
+            wins.of.entry(name.to_owned()).or_default();
         }
         let (winner, loser) = match preferred {
             Preferred::Left => (left, right),
@@ -50,8 +55,8 @@ pub fn wins(study: &Study, judgments: &[Judgment]) -> Wins {
                 continue;
             }
         };
-        wins.of.entry(contestant(winner).to_owned()).or_default().0 += 1;
-        wins.of.entry(contestant(loser).to_owned()).or_default().1 += 1;
+        wins.of.entry(winner.to_owned()).or_default().0 += 1;
+        wins.of.entry(loser.to_owned()).or_default().1 += 1;
     }
     wins
 }
@@ -122,11 +127,7 @@ fn similarity_figure(study: &Study, judgments: &[Judgment], who: &str) -> Figure
     let n = main_judgments(study, judgments).len();
     let (caption, label) = match study.design {
         Design::Triplet { .. } => (
-            format!(
-                "How often two things stayed together when one of three was left out: {}. One half of the pairs may \
-                 not have come up in a short session.",
-                counted(n, "choice")
-            ),
+            format!("How often two things stayed together when one of three was left out: {}.", counted(n, "choice")),
             "share of choices in which both stayed",
         ),
         _ => (format!("{}; a stronger color is more similar.", counted(n, "rated pair")), "rated similarity"),

@@ -50,6 +50,13 @@ impl Store for AnyStore {
         }
     }
 
+    async fn withdraw(&self, withdrawal: &Record) -> Result<(), StoreError> {
+        match self {
+            Self::IndexedDb(store) => store.withdraw(withdrawal).await,
+            Self::Memory(store) => store.withdraw(withdrawal).await,
+        }
+    }
+
     async fn remove_all(&self, collection: Collection) -> Result<(), StoreError> {
         match self {
             Self::IndexedDb(store) => store.remove_all(collection).await,

@@ -3,7 +3,7 @@
 //! Export, erase, import gives back the same records; importing twice adds nothing. A file is read and checked as a
 //! whole before any of it is written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,8 @@ use super::{Collection, Record, Store, StoreError};
 use crate::eval::overrule::HumanVerdict;
 use crate::eval::run::{ItemResult, Run};
 use crate::study::judgment::Judgment;
-use crate::study::session::SessionRecord;
+use crate::study::session::{SessionRecord, Withdrawal};
+use crate::study::study::Study;
 
 /// What the header's `format` says.
 pub const FORMAT: &str = "likewise-backup";
@@ -47,6 +48,8 @@ pub struct Imported {
     pub n_new: usize,
     /// Records that were there already.
     pub n_present: usize,
+    /// Records of sessions that were withdrawn; they stay deleted.
+    pub n_withdrawn: usize,
 }
 
 /// Writes every record of a store, collection by collection, in the order written.
@@ -126,7 +129,8 @@ pub fn parse(text: &str) -> Result<Vec<Record>, StoreError> {
     Ok(records)
 }
 
-/// Adds the records of a backup that are not there yet, in one transaction.
+/// Adds the records of a backup that are not there yet, in one transaction. A withdrawal counts here as there: a
+/// withdrawn session does not come back with an older file, and a session that was withdrawn elsewhere is deleted.
 ///
 /// # Errors
 /// [`StoreError::Import`] for a bad file, else those of the store. Nothing is written in either case.
@@ -139,24 +143,43 @@ pub async fn import<S: Store>(store: &S, text: &str) -> Result<Imported, StoreEr
             *present.entry((record.collection, record.id, record.parent, record.json)).or_default() += 1;
         }
     }
-    let total = records.len();
-    let new: Vec<Record> = records
-        .into_iter()
-        .filter(|record| {
-            let key = (record.collection, record.id.clone(), record.parent.clone(), record.json.clone());
-            match present.get_mut(&key) {
-                Some(count) if *count > 0 => {
-                    *count -= 1;
-                    false
-                }
-                _ => true,
-            }
-        })
+    let mut withdrawn = BTreeSet::new();
+    for record in store.list(Collection::Withdrawals, None).await? {
+        withdrawn.insert(record.id);
+    }
+    let elsewhere: Vec<&Record> = records
+        .iter()
+        .filter(|record| record.collection == Collection::Withdrawals && withdrawn.insert(record.id.clone()))
         .collect();
+    for withdrawal in &elsewhere {
+        store.withdraw(withdrawal).await?;
+    }
+    let n_elsewhere = elsewhere.len();
+    let total = records.len();
+    let mut n_withdrawn = 0;
+    let mut is_new = |record: &Record| {
+        if record.session_id().is_some_and(|id| withdrawn.contains(id)) {
+            n_withdrawn += 1;
+            return false;
+        }
+        if record.collection == Collection::Withdrawals {
+            return false;
+        }
+        let key = (record.collection, record.id.clone(), record.parent.clone(), record.json.clone());
+        match present.get_mut(&key) {
+            Some(count) if *count > 0 => {
+                *count -= 1;
+                false
+            }
+            _ => true,
+        }
+    };
+    let new: Vec<Record> = records.iter().filter(|record| is_new(record)).cloned().collect();
     if !new.is_empty() {
         store.append(&new).await?;
     }
-    Ok(Imported { n_new: new.len(), n_present: total - new.len() })
+    let n_new = new.len() + n_elsewhere;
+    Ok(Imported { n_new, n_present: total - n_new - n_withdrawn, n_withdrawn })
 }
 
 /// Caps that hold before any parser sees the text.
@@ -197,6 +220,8 @@ fn check_record(record: &Record) -> Result<(), String> {
         Collection::Judgments => reads::<Judgment>(&record.json),
         Collection::Settings => reads::<serde_json::Value>(&record.json),
         Collection::Verdicts => reads::<HumanVerdict>(&record.json),
+        Collection::Studies => reads::<Study>(&record.json),
+        Collection::Withdrawals => reads::<Withdrawal>(&record.json),
     }
     .map_err(|detail| format!("record {:?} is not of its kind: {detail}", record.id))
 }

@@ -104,11 +104,7 @@ impl Store for IndexedDb {
             let transaction = write_transaction(database, &collections)?;
             let done = completion(&transaction);
             for record in records {
-                let value = Object::new();
-                for (key, text) in [("id", &record.id), ("parent", &record.parent), ("json", &record.json)] {
-                    Reflect::set(&value, &key.into(), &text.as_str().into())?;
-                }
-                transaction.object_store(store_name(record.collection))?.add(&value)?;
+                add(&transaction, record)?;
             }
             finish(&transaction, done).await
         })
@@ -122,6 +118,24 @@ impl Store for IndexedDb {
 
     async fn list(&self, collection: Collection, parent: Option<&str>) -> Result<Vec<Record>, StoreError> {
         self.read(collection, parent.map(|parent| (BY_PARENT, parent))).await
+    }
+
+    async fn withdraw(&self, withdrawal: &Record) -> Result<(), StoreError> {
+        self.with_connection(async |database| {
+            let collections = [Collection::Sessions, Collection::Judgments, Collection::Withdrawals];
+            let transaction = write_transaction(database, &collections)?;
+            let done = completion(&transaction);
+            add(&transaction, withdrawal)?;
+            for (collection, index) in [(Collection::Sessions, BY_ID), (Collection::Judgments, BY_PARENT)] {
+                let store = transaction.object_store(store_name(collection))?;
+                let keys = store.index(index)?.get_all_keys_with_key(&withdrawal.id.as_str().into())?;
+                for key in Array::from(&result(&keys).await?).iter() {
+                    store.delete(&key)?;
+                }
+            }
+            finish(&transaction, done).await
+        })
+        .await
     }
 
     async fn remove_all(&self, collection: Collection) -> Result<(), StoreError> {
@@ -256,6 +270,15 @@ fn write_transaction(database: &IdbDatabase, collections: &[Collection]) -> Resu
     Reflect::set(&options, &"durability".into(), &"strict".into())?;
     let transaction: Function = Reflect::get(database, &"transaction".into())?.dyn_into()?;
     transaction.call3(database, &names, &"readwrite".into(), &options)?.dyn_into()
+}
+
+fn add(transaction: &IdbTransaction, record: &Record) -> Result<(), JsValue> {
+    let value = Object::new();
+    for (key, text) in [("id", &record.id), ("parent", &record.parent), ("json", &record.json)] {
+        Reflect::set(&value, &key.into(), &text.as_str().into())?;
+    }
+    transaction.object_store(store_name(record.collection))?.add(&value)?;
+    Ok(())
 }
 
 /// Listens before the first request, so that no event is missed.

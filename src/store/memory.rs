@@ -27,6 +27,13 @@ impl Store for MemoryStore {
         Ok(self.records.borrow().iter().filter(wanted).cloned().collect())
     }
 
+    async fn withdraw(&self, withdrawal: &Record) -> Result<(), StoreError> {
+        let mut records = self.records.borrow_mut();
+        records.retain(|record| record.session_id() != Some(&withdrawal.id));
+        records.push(withdrawal.clone());
+        Ok(())
+    }
+
     async fn remove_all(&self, collection: Collection) -> Result<(), StoreError> {
         self.records.borrow_mut().retain(|record| record.collection != collection);
         Ok(())

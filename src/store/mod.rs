@@ -1,7 +1,8 @@
 //! Everything that outlives the page. Records are append-only JSON texts: what is exported is what is stored.
 
 use crate::study::judgment::Judgment;
-use crate::study::session::SessionRecord;
+use crate::study::session::{SessionRecord, Withdrawal};
+use crate::study::study::Study;
 
 #[cfg(target_arch = "wasm32")]
 pub mod any;
@@ -34,12 +35,24 @@ pub enum Collection {
     Settings,
     /// [`crate::eval::overrule::HumanVerdict`]; parent = run id; the newest record of an id counts.
     Verdicts,
+    /// Studies that somebody took part in, exactly as they were shown; id = their hash.
+    Studies,
+    /// [`Withdrawal`]: sessions that were deleted by who gave them; id = session id.
+    Withdrawals,
 }
 
 impl Collection {
     /// Every collection.
-    pub const ALL: [Self; 6] =
-        [Self::Runs, Self::ItemResults, Self::Sessions, Self::Judgments, Self::Settings, Self::Verdicts];
+    pub const ALL: [Self; 8] = [
+        Self::Runs,
+        Self::ItemResults,
+        Self::Sessions,
+        Self::Judgments,
+        Self::Settings,
+        Self::Verdicts,
+        Self::Studies,
+        Self::Withdrawals,
+    ];
 }
 
 /// One stored record.
@@ -88,6 +101,31 @@ impl Record {
     /// As [`Self::new`].
     pub fn of_judgment(judgment: &Judgment) -> Result<Self, StoreError> {
         Self::new(Collection::Judgments, &judgment.uuid, &judgment.session_id, judgment)
+    }
+
+    /// The record of a study.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn of_study(study: &Study) -> Result<Self, StoreError> {
+        Self::new(Collection::Studies, study.hash(), "", study)
+    }
+
+    /// The record of a withdrawal.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn of_withdrawal(withdrawal: &Withdrawal) -> Result<Self, StoreError> {
+        Self::new(Collection::Withdrawals, &withdrawal.session_id, "", withdrawal)
+    }
+
+    /// The session that the record belongs to, if it is of one.
+    fn session_id(&self) -> Option<&str> {
+        match self.collection {
+            Collection::Sessions => Some(&self.id),
+            Collection::Judgments => Some(&self.parent),
+            _ => None,
+        }
     }
 
     /// Reads the value.
@@ -148,6 +186,8 @@ pub trait Store {
     async fn get(&self, collection: Collection, id: &str) -> Result<Option<Record>, StoreError>;
     /// Records in the order they were written, of one parent or all. Older records of an id are included.
     async fn list(&self, collection: Collection, parent: Option<&str>) -> Result<Vec<Record>, StoreError>;
+    /// Removes everything of the session that this withdrawal is of and writes the withdrawal, in one transaction.
+    async fn withdraw(&self, withdrawal: &Record) -> Result<(), StoreError>;
     /// Removes every record of a collection.
     async fn remove_all(&self, collection: Collection) -> Result<(), StoreError>;
 }

@@ -27,6 +27,7 @@ pub const MIGRATIONS: &[&[Step]] = &[
         Step::Create(Collection::Settings),
     ],
     &[Step::Create(Collection::Verdicts)],
+    &[Step::Create(Collection::Studies), Step::Create(Collection::Withdrawals)],
 ];
 
 /// The newest version.
@@ -48,6 +49,8 @@ pub const fn store_name(collection: Collection) -> &'static str {
         Collection::Judgments => "judgments",
         Collection::Settings => "settings",
         Collection::Verdicts => "verdicts",
+        Collection::Studies => "studies",
+        Collection::Withdrawals => "withdrawals",
     }
 }
 

@@ -23,7 +23,7 @@ pub struct Broken {
     pub seq: u32,
 }
 
-fn hash(record: &impl Serialize) -> String {
+pub(super) fn hash(record: &impl Serialize) -> String {
     // Records are plain structs of texts and finite numbers, which JSON can always write.
     let json = serde_json::to_string(record).unwrap_or_default();
     hex(&Sha256::digest(json.as_bytes()))

@@ -37,6 +37,8 @@ pub struct SessionRecord {
     pub study_id: String,
     /// Version of the study.
     pub study_version: u32,
+    /// [`Study::hash`]: two studies may call themselves the same.
+    pub study_sha256: String,
     /// Seed of order and sides.
     pub seed: u64,
     /// What was agreed to.
@@ -48,6 +50,26 @@ pub struct SessionRecord {
     /// Who answers.
     pub labeller: Labeller,
     /// Whether a program answers.
+    pub simulated: bool,
+}
+
+/// What stays of a session whose participant withdrew: that there was one, and nothing of what was answered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Withdrawal {
+    /// [`SESSION_SCHEMA`].
+    pub schema: u32,
+    /// The session.
+    pub session_id: String,
+    /// Study.
+    pub study_id: String,
+    /// Version of the study.
+    pub study_version: u32,
+    /// When (UTC milliseconds since 1970).
+    pub at: f64,
+    /// Records that were deleted, the session's own not counted.
+    pub n_records: u32,
+    /// Whether a program had answered.
     pub simulated: bool,
 }
 
@@ -119,6 +141,7 @@ impl Session {
             id,
             study_id: study.id.clone(),
             study_version: study.version,
+            study_sha256: study.hash(),
             seed,
             consent,
             started_at: now,
@@ -148,6 +171,7 @@ impl Session {
         if record.schema != SESSION_SCHEMA
             || record.study_id != study.id
             || record.study_version != study.version
+            || record.study_sha256 != study.hash()
             || record.n_trials as usize != study.n_trials()
         {
             let detail = format!("it is of study {} version {}", record.study_id, record.study_version);
@@ -277,6 +301,19 @@ impl Session {
     /// The study.
     pub fn study(&self) -> &Study {
         &self.study
+    }
+
+    /// What is to stay when the participant withdraws now (UTC milliseconds since 1970).
+    pub fn withdrawal(&self, at: f64) -> Withdrawal {
+        Withdrawal {
+            schema: SESSION_SCHEMA,
+            session_id: self.record.id.clone(),
+            study_id: self.study.id.clone(),
+            study_version: self.study.version,
+            at,
+            n_records: self.records.len() as u32,
+            simulated: self.record.simulated,
+        }
     }
 
     /// All trials, in order.

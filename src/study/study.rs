@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::StudyError;
 use super::assign::MIN_REPEAT_GAP;
+use super::chain;
 use super::design::{Design, MAX_TRIALS};
 use super::trial::Expected;
 
@@ -172,6 +173,11 @@ impl Study {
         let study: Self = serde_json::from_str(json).map_err(|error| StudyError::field("file", error.to_string()))?;
         study.validate()?;
         Ok(study)
+    }
+
+    /// SHA-256 of everything that the study says, lower-case hexadecimal.
+    pub fn hash(&self) -> String {
+        chain::hash(self)
     }
 
     /// What is asked on every trial.

@@ -25,6 +25,7 @@ use crate::store::any::AnyStore;
 use crate::store::backup::{self, Imported};
 use crate::store::weights::{self, CachedModel};
 use crate::store::{Collection, Record, Store, StoreError};
+use crate::study::session::Withdrawal;
 use crate::worker::client::{WorkerClient, loader_of};
 
 /// Most bytes a model may take on the graphics device.
@@ -381,6 +382,24 @@ impl State {
     pub async fn save(self, records: &[Result<Record, StoreError>]) -> bool {
         let outcome = match records.iter().cloned().collect::<Result<Vec<_>, _>>() {
             Ok(records) => self.store().await.append(&records).await,
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Ok(()) => {
+                self.records_version.update(|version| *version += 1);
+                true
+            }
+            Err(error) => {
+                self.notify(notice_of(&error), error.to_string());
+                false
+            }
+        }
+    }
+
+    /// Deletes a session and keeps that it was withdrawn; `false` after telling the person that it failed.
+    pub async fn withdraw(self, withdrawal: &Withdrawal) -> bool {
+        let outcome = match Record::of_withdrawal(withdrawal) {
+            Ok(record) => self.store().await.withdraw(&record).await,
             Err(error) => Err(error),
         };
         match outcome {

@@ -66,6 +66,33 @@ fn a_session_comes_back_from_its_records() {
 }
 
 #[test]
+fn a_withdrawn_session_is_gone_and_does_not_come_back() {
+    let store = filled();
+    let text = block_on(backup::export(&store)).unwrap();
+    let study = Study::from_json(include_str!("../../public/studies/everyday_words.json")).unwrap();
+    let record: SessionRecord = block_on(store.get(Collection::Sessions, "session")).unwrap().unwrap().value().unwrap();
+    let judgments = block_on(store.list(Collection::Judgments, Some("session"))).unwrap();
+    let judgments: Vec<Judgment> = judgments.iter().map(|record| record.value().unwrap()).collect();
+    let session = Session::resume(&study, record, &judgments).unwrap();
+    let withdrawal = session.withdrawal(1.8e12);
+    assert_eq!((withdrawal.n_records, withdrawal.simulated), (6, true));
+    block_on(store.withdraw(&Record::of_withdrawal(&withdrawal).unwrap())).unwrap();
+    let left: Vec<Collection> = all(&store).iter().map(|record| record.collection).collect();
+    assert_eq!(left, [Collection::Settings, Collection::Settings, Collection::Withdrawals]);
+    // An older backup brings nothing of it back.
+    let again = block_on(backup::import(&store, &text)).unwrap();
+    assert_eq!(again, Imported { n_new: 0, n_present: 2, n_withdrawn: 7 });
+    assert_eq!(block_on(store.list(Collection::Judgments, None)).unwrap(), []);
+    // Where the session still is, the withdrawal deletes it.
+    let elsewhere = filled();
+    let newer = block_on(backup::export(&store)).unwrap();
+    let done = block_on(backup::import(&elsewhere, &newer)).unwrap();
+    assert_eq!(done, Imported { n_new: 1, n_present: 2, n_withdrawn: 0 });
+    assert_eq!(all(&elsewhere), all(&store));
+    assert_eq!(block_on(backup::import(&elsewhere, &newer)).unwrap().n_new, 0);
+}
+
+#[test]
 fn a_record_that_cannot_be_read_is_named() {
     let wrong = setting("theme", "{").value::<String>();
     assert!(matches!(wrong, Err(StoreError::Corrupt { id, .. }) if id == "theme"));
@@ -80,13 +107,13 @@ fn export_erase_import_gives_the_same_records_and_twice_adds_nothing() {
     let text = block_on(backup::export(&store)).unwrap();
     assert_eq!(text.lines().count(), before.len() + 1);
     let again = block_on(backup::import(&store, &text)).unwrap();
-    assert_eq!(again, Imported { n_new: 0, n_present: before.len() });
+    assert_eq!(again, Imported { n_new: 0, n_present: before.len(), n_withdrawn: 0 });
     for collection in Collection::ALL {
         block_on(store.remove_all(collection)).unwrap();
     }
     assert_eq!(all(&store), []);
     let restored = block_on(backup::import(&store, &text)).unwrap();
-    assert_eq!(restored, Imported { n_new: before.len(), n_present: 0 });
+    assert_eq!(restored, Imported { n_new: before.len(), n_present: 0, n_withdrawn: 0 });
     assert_eq!(all(&store), before);
     block_on(backup::import(&store, &text)).unwrap();
     assert_eq!(all(&store), before);
@@ -99,7 +126,7 @@ fn an_import_adds_only_what_is_missing() {
     block_on(store.append(&records()[..3])).unwrap();
     let text = backup::to_jsonl(&records()).unwrap();
     let imported = block_on(backup::import(&store, &text)).unwrap();
-    assert_eq!(imported, Imported { n_new: records().len() - 3, n_present: 3 });
+    assert_eq!(imported, Imported { n_new: records().len() - 3, n_present: 3, n_withdrawn: 0 });
 }
 
 #[test]

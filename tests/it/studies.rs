@@ -4,15 +4,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use likewise::report::export::table_to_csv;
+use likewise::report::similarity::SimilarityError;
+use likewise::report::study_export::{
+    battle_table, codebook, salmon_table, session_table, things_tsv, triplet_table, vice_text,
+};
+use likewise::report::study_summary::{label_counts, study_figure, votes_needed, wins};
 use likewise::study::StudyError;
 use likewise::study::assign::{MIN_REPEAT_GAP, trials};
 use likewise::study::chain;
 use likewise::study::design::{Design, SimulatedParticipant};
 use likewise::study::judgment::{Input, Judgment, Labeller, Outcome, effective, main_judgments, similarity_matrix};
+use likewise::study::preference::contestant;
 use likewise::study::quality::{FlagName, of_session};
 use likewise::study::session::{Act, ConsentGiven, Session};
-use likewise::study::study::{CatchTrial, Study};
-use likewise::study::trial::{Answer, Expected, Trial, TrialKind};
+use likewise::study::study::{CatchTrial, Gold, Study};
+use likewise::study::trial::{Answer, Expected, Preferred, Trial, TrialKind};
 
 fn studies_folder() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("public/studies")
@@ -570,4 +577,244 @@ fn repeats_fit_even_when_they_are_as_many_as_allowed() {
             }
         }
     }
+}
+
+#[test]
+fn preference_sides_are_even_and_a_prompt_is_compared_once() {
+    let study = shipped("blind_answers");
+    let mut first_left = 0;
+    for seed in 0..100 {
+        let list = trials(&study, seed);
+        let mains: Vec<&Trial> = list.iter().filter(|trial| trial.kind == TrialKind::Main).collect();
+        assert_eq!(mains.len(), 12);
+        assert!(mains.iter().all(|it| it.stimuli[0].group == it.stimuli[1].group));
+        let greedy = |trial: &&&Trial| contestant(&trial.stimuli[0]).ends_with("greedy");
+        assert_eq!(mains.iter().filter(greedy).count(), 6, "seed {seed}");
+        first_left += usize::from(greedy(&&mains[0]));
+    }
+    // Binomial(100, 1/2): four standard deviations on either side.
+    assert!((30..=70).contains(&first_left), "{first_left}");
+}
+
+#[test]
+fn preferences_recover_the_planted_winner() {
+    let study = shipped("blind_answers");
+    // The planted strength is the place in the file, where the second source always follows the first.
+    let records: Vec<_> = (0..30).flat_map(|seed| run_through(&study, seed, 0.5, true).1).collect();
+    let counted = wins(&study, &records);
+    let of = |end: &str| *counted.of.iter().find(|(name, _)| name.ends_with(end)).unwrap().1;
+    let ((won, lost), (other_won, other_lost)) = (of("0.7"), of("greedy"));
+    assert_eq!((won, lost), (other_lost, other_won));
+    assert_eq!(won + lost + counted.n_ties + counted.n_both_bad, 30 * 12);
+    // Bradley and Terry: a gap of 1 at noise 0.5 wins with 1 / (1 + exp(-2)) = 0.881.
+    let share = won as f64 / (won + lost) as f64;
+    assert!((share - 0.881).abs() < 0.06, "{share}");
+    let figure = study_figure(&study, &records, "People").unwrap();
+    assert!(figure.notes[0].starts_with("Simulated"), "{:?}", figure.notes);
+    assert!(figure.caption.starts_with("Simulated raters preferred"), "{}", figure.caption);
+    let mut mixed = records;
+    mixed[0].simulated = false;
+    assert_eq!(study_figure(&study, &mixed, "People"), Err(SimilarityError::Mixed));
+}
+
+#[test]
+fn a_tie_and_both_bad_are_not_votes() {
+    let study = shipped("blind_answers");
+    let mut session = Session::begin_simulated(&study, 2, "s".into(), 0.0).unwrap();
+    let mut records = Vec::new();
+    while let Some(trial) = session.current().cloned() {
+        let answer = match session.question_of(&trial.kind) {
+            Some(question) => Answer::Option { option: question.right },
+            None => Answer::Preference { preferred: Preferred::ALL[trial.index as usize % 4] },
+        };
+        records.push(session.answer(answer, act(records.len())).unwrap());
+    }
+    let counted = wins(&study, &records);
+    let decided: u64 = counted.of.values().map(|(won, _)| won).sum();
+    let main = main_judgments(&study, &records);
+    let of = |wanted| main.iter().filter(|it| it.answer() == Some(&Answer::Preference { preferred: wanted })).count();
+    assert_eq!(decided as usize, of(Preferred::Left) + of(Preferred::Right));
+    assert_eq!((counted.n_ties as usize, counted.n_both_bad as usize), (of(Preferred::Tie), of(Preferred::BothBad)));
+}
+
+#[test]
+fn the_votes_that_are_needed_are_those_of_the_textbook() {
+    // Two-sided 5 %, power 80 %, one proportion against one half.
+    assert_eq!((votes_needed(0.6), votes_needed(0.55), votes_needed(0.4)), (Some(194), Some(783), Some(194)));
+    assert_eq!((votes_needed(0.5), votes_needed(f64::NAN), votes_needed(2.0)), (None, None, None));
+}
+
+#[test]
+fn labels_are_counted_against_gold_and_not_knowing_can_be_right() {
+    let study = shipped("shapes");
+    let (session, records) = run_through(&study, 1, 0.0, true);
+    assert_eq!(label_counts(&study, &records), [12, 0, 4, 0]);
+    assert!(session.is_finished());
+    let always = |label: Option<&str>| {
+        let mut session = Session::begin_simulated(&study, 2, "s".into(), 0.0).unwrap();
+        let mut records = Vec::new();
+        while session.current().is_some() {
+            let answer = Answer::Label { label: label.map(str::to_owned), confidence: Some(3) };
+            records.push(session.answer(answer, act(records.len())).unwrap());
+        }
+        (label_counts(&study, &records), of_session(&study, &records).n_catch_passed)
+    };
+    assert_eq!(always(None), ([0, 0, 4, 12], 0));
+    assert_eq!(always(Some("square")), ([3, 13, 0, 0], 1));
+    let mut session = Session::begin_simulated(&study, 2, "s".into(), 0.0).unwrap();
+    for (label, confidence) in [(Some("cat"), Some(3)), (Some("circle"), None), (None, None), (None, Some(6))] {
+        let answer = Answer::Label { label: label.map(str::to_owned), confidence };
+        assert!(matches!(session.answer(answer, act(0)), Err(StudyError::Answer { .. })), "{label:?} {confidence:?}");
+    }
+    let gold = study.stimuli.iter().filter(|it| it.gold == Some(Gold::Abstain)).count();
+    assert_eq!(gold, 4);
+}
+
+#[test]
+fn the_codebook_names_every_column_and_no_cell_is_a_formula() {
+    let mut study = shipped("odd_one_out");
+    study.stimuli[0].text = "=HYPERLINK(\"http://x\",\"y\")".into();
+    let (_, mut records) = run_through(&study, 3, 0.1, true);
+    records[4].session_id = "+1".into();
+    let table = session_table(&study, &records);
+    let named: Vec<String> = codebook()
+        .rows
+        .iter()
+        .map(|row| match &row[0] {
+            likewise::report::figure::Cell::Text(text) => text.clone(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(table.columns, named);
+    assert!(table.rows.iter().all(|row| row.len() == table.columns.len()));
+    assert_eq!(table.rows.len(), records.len());
+    let csv = table_to_csv(&table).unwrap();
+    assert!(csv.contains("'=HYPERLINK"), "formulas are kept as text");
+    assert!(csv.contains("'+1"));
+    for line in csv.lines() {
+        assert!(!line.split(',').any(|cell| cell.trim_matches('"').starts_with(['=', '@'])), "{line}");
+    }
+}
+
+/// Three choices with known answers: practice and repeats must not show up in any export.
+fn three_triplets() -> (Study, Vec<Judgment>) {
+    let mut study = shipped("odd_one_out");
+    study.design = Design::Triplet { n_trials: 3 };
+    (study.n_repeats, study.comprehension, study.catch_trials) = (0, Vec::new(), Vec::new());
+    let mut session = Session::begin_simulated(&study, 8, "s".into(), 0.0).unwrap();
+    let mut records = Vec::new();
+    while let Some(trial) = session.current().cloned() {
+        let odd = trial.ids()[trial.index as usize % 3].clone();
+        records.push(session.answer(Answer::OddOne { stimulus: odd }, act(records.len())).unwrap());
+    }
+    (study, records)
+}
+
+#[test]
+fn triplets_mean_the_same_in_every_format() {
+    let (study, records) = three_triplets();
+    let main = main_judgments(&study, &records);
+    assert_eq!(main.len(), 3);
+    let place = |id: &str| study.stimuli.iter().position(|it| it.id == id).unwrap();
+    let odd_of = |judgment: &Judgment| match judgment.answer() {
+        Some(Answer::OddOne { stimulus }) => stimulus.clone(),
+        other => panic!("{other:?}"),
+    };
+    let things = things_tsv(&study, &records);
+    let things: Vec<Vec<&str>> = things.lines().skip(1).map(|line| line.split('\t').collect()).collect();
+    let vice = vice_text(&study, &records);
+    let vice: Vec<Vec<usize>> =
+        vice.lines().map(|line| line.split(' ').map(|number| number.parse().unwrap()).collect()).collect();
+    let named = table_to_csv(&triplet_table(&study, &records)).unwrap();
+    let named: Vec<Vec<&str>> = named.lines().skip(1).map(|line| line.split(',').collect()).collect();
+    let salmon = table_to_csv(&salmon_table(&study, &records)).unwrap();
+    let salmon: Vec<Vec<&str>> = salmon.lines().skip(1).map(|line| line.split(',').collect()).collect();
+    assert_eq!((things.len(), vice.len(), named.len(), salmon.len()), (3, 3, 3, 6));
+    for (index, judgment) in main.iter().enumerate() {
+        let odd = odd_of(judgment);
+        let chosen = judgment.stimuli.iter().position(|id| *id == odd).unwrap();
+        // THINGS: images from 1, choice is the place of the odd one from 1.
+        for (column, id) in judgment.stimuli.iter().enumerate() {
+            assert_eq!(things[index][column].parse::<usize>().unwrap(), place(id) + 1);
+        }
+        assert_eq!(things[index][3].parse::<usize>().unwrap(), chosen + 1);
+        // VICE: from 0, the odd one last.
+        assert_eq!(vice[index][2], place(&odd));
+        let mut kept: Vec<usize> = judgment.stimuli.iter().filter(|id| **id != odd).map(|id| place(id)).collect();
+        assert_eq!(vice[index][..2], kept[..]);
+        assert_eq!((named[index][3], named[index][4]), (odd.as_str(), (chosen + 1).to_string().as_str()));
+        // Salmon: each of the kept is once the head; the other kept one wins against the odd one.
+        for row in &salmon[2 * index..2 * index + 2] {
+            assert_eq!(row[4], odd);
+            let mut pair = vec![place(row[0]), place(row[3])];
+            pair.sort_unstable();
+            kept.sort_unstable();
+            assert_eq!(pair, kept);
+            assert!((row[1] == row[3] && row[2] == row[4]) || (row[2] == row[3] && row[1] == row[4]));
+        }
+    }
+}
+
+#[test]
+fn battles_name_who_stood_where() {
+    let study = shipped("blind_answers");
+    let (_, records) = run_through(&study, 5, 0.0, true);
+    let csv = table_to_csv(&battle_table(&study, &records)).unwrap();
+    assert!(csv.starts_with("question_id,model_a,model_b,winner,judge,tstamp,simulated\n"), "{csv}");
+    assert_eq!(csv.lines().count(), 13);
+    let main = main_judgments(&study, &records);
+    // Without noise the one further down the file wins, which is the warm one of every prompt.
+    for (line, judgment) in csv.lines().skip(1).zip(main) {
+        let warm_is_left = judgment.stimuli[0].ends_with("_warm");
+        assert!(line.contains(if warm_is_left { ",model_a," } else { ",model_b," }), "{line}");
+        assert!(line.ends_with(",true"));
+    }
+}
+
+/// Paths of all objects in a JSON value, with the names of their fields.
+fn objects<'a>(value: &'a serde_json::Value, found: &mut Vec<&'a serde_json::Map<String, serde_json::Value>>) {
+    match value {
+        serde_json::Value::Object(map) => {
+            found.push(map);
+            map.values().for_each(|value| objects(value, found));
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|value| objects(value, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_schema_file_asks_for_what_the_program_asks_for() {
+    let read = |name: &str| -> serde_json::Value {
+        serde_json::from_str(&fs::read_to_string(studies_folder().join(name)).unwrap()).unwrap()
+    };
+    let schema = read("study.schema.json");
+    let names =
+        |value: &serde_json::Value| -> BTreeSet<String> { value.as_object().unwrap().keys().cloned().collect() };
+    let required: BTreeSet<String> =
+        schema["required"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect();
+    let properties = names(&schema["properties"]);
+    let mut seen = BTreeSet::new();
+    for id in shipped_ids() {
+        let study = read(&format!("{id}.json"));
+        seen.extend(names(&study));
+        for name in names(&study) {
+            assert!(properties.contains(&name), "{id}: the schema does not know {name}");
+            let mut without = study.clone();
+            without.as_object_mut().unwrap().remove(&name);
+            let outcome = serde_json::from_value::<Study>(without);
+            assert_eq!(outcome.is_err(), required.contains(&name), "{id} without {name}: {outcome:?}");
+        }
+        let mut all = Vec::new();
+        objects(&study, &mut all);
+        let known: BTreeSet<String> = {
+            let mut found = Vec::new();
+            objects(&schema, &mut found);
+            found.iter().filter_map(|map| map.get("properties")).flat_map(names).collect()
+        };
+        for map in all {
+            assert!(map.keys().all(|key| known.contains(key)), "{id}: {:?}", map.keys().collect::<Vec<_>>());
+        }
+    }
+    assert_eq!(seen, properties, "every field is used by a shipped study");
 }

@@ -16,6 +16,7 @@ use likewise::eval::task::{Step, Task, TaskInfo};
 use likewise::eval::tasks::known_unknowns::{ABSTENTION_TEXT, INSTRUCTION};
 use likewise::eval::tasks::pair_rating::{RATINGS, all_pairs, pair_items};
 use likewise::eval::tasks::{TASKS, find};
+use likewise::report::blind_study::{MAX_PAIRS, study_of_runs};
 use likewise::report::demo::{DEMO_PATHS, Demo, DemoError, demo_figure};
 use likewise::report::export::{RUN_FORMAT, run_from_json, run_to_csv, run_to_json};
 use likewise::report::figure::Marks;
@@ -442,6 +443,33 @@ fn the_shipped_demonstrations_are_whole_and_labelled() {
                 points.iter().find(|point| point.label.contains("dog") && point.label.contains("horse"));
             assert!(dog_and_horse.unwrap().x > mean + 1.0);
         }
+    }
+}
+
+#[test]
+fn two_runs_make_a_blind_study() {
+    let items = items_of(find("known_unknowns").unwrap().info);
+    let answers = |words: &'static str| {
+        run_task("known_unknowns", Method::Generate, &items, move |request| {
+            let same = asked(request).len().is_multiple_of(3);
+            Ok(text(if same { "The same." } else { words }))
+        })
+        .0
+    };
+    let (first, second) = (answers("I am Scripted and say yes."), answers("No."));
+    let (run_a, run_b) =
+        (run_of(&first, "known_unknowns"), Run { id: "r2".into(), ..run_of(&second, "known_unknowns") });
+    let study = study_of_runs((&run_a, &first), (&run_b, &second)).unwrap();
+    assert_eq!(study, study_of_runs((&run_a, &first), (&run_b, &second)).unwrap());
+    let differing = items.iter().zip(&first).zip(&second).filter(|((_, a), b)| a.responses != b.responses).count();
+    assert!(differing > 0 && differing < items.len());
+    assert_eq!(study.n_main(), differing.min(MAX_PAIRS));
+    let sources: std::collections::BTreeSet<_> = study.stimuli.iter().map(|it| it.source.clone()).collect();
+    assert_eq!(sources.len(), 2, "{sources:?}");
+    assert!(study_of_runs((&run_a, &first), (&run_a, &first)).is_err(), "nothing differs");
+    let session = Session::begin_simulated(&study, 1, "s".into(), 0.0).unwrap();
+    for trial in session.trials() {
+        assert_eq!(trial.stimuli[0].group, trial.stimuli[1].group);
     }
 }
 

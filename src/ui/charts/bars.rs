@@ -15,10 +15,12 @@ pub(super) fn view(bars: &[Bar], axis: &Axis, label: String) -> impl IntoView + 
             groups.push(bar.group.clone());
         }
     }
+    // Room for the longest label, up to half of the figure.
+    let longest = bars.iter().map(|bar| bar.label.chars().count()).max().unwrap_or(0) as f64;
     let frame = Frame {
         width: 560.0,
         height: bars.len() as f64 * ROW + 58.0,
-        left: 148.0,
+        left: (12.0 + longest * 7.2).clamp(148.0, 280.0),
         top: 8.0,
         right: 66.0,
         bottom: 42.0,

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::stimulus_view::StimulusView;
 use super::trial_pair_rating::ScaleButtons;
-use crate::app::judging::{Choice, choose_label};
+use crate::app::judging::{Choice, GivenLabel, choose_label};
 use crate::study::design::{Design, Label};
 use crate::study::judgment::Input;
 use crate::study::study::Scale;
@@ -23,7 +23,7 @@ pub fn TrialLabel(
     /// Asks how sure, if given.
     confidence: Option<Scale>,
     /// The label that waits for its confidence.
-    pending: RwSignal<Option<Option<String>>>,
+    pending: RwSignal<Option<GivenLabel>>,
     /// While an answer is being saved.
     disabled: Signal<bool>,
     /// Takes the answer.
@@ -65,7 +65,7 @@ pub fn TrialLabel(
             .collect_view()
     };
     let sure = Callback::new(move |(sure, input)| {
-        if let Some(label) = pending.get_untracked() {
+        if let Some(GivenLabel(label)) = pending.get_untracked() {
             answer.run((Answer::Label { label, confidence: Some(sure) }, input));
         }
     });
@@ -73,7 +73,7 @@ pub fn TrialLabel(
         <p data-testid="question" role="status">{asked}</p>
         {trial.stimuli.into_iter().next().map(|stimulus| view! { <div data-testid="stimulus"><StimulusView stimulus=stimulus on_picture=on_picture /></div> })}
         {move || match (pending.get(), confidence.clone()) {
-            (Some(label), Some(scale)) => view! {
+            (Some(GivenLabel(label)), Some(scale)) => view! {
                 <p role="status" data-testid="how-sure">{format!("Your answer: {}. How sure are you?", name_of(label))}</p>
                 <ScaleButtons scale=scale label="How sure" id="sure" disabled=disabled choose=sure />
                 <button type="button" class="quiet" data-testid="other-label" on:click=move |_| pending.set(None)>"Choose another answer (Escape)"</button>

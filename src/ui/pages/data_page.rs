@@ -22,6 +22,8 @@ fn name_of(collection: Collection) -> &'static str {
         Collection::Judgments => "Judgments",
         Collection::Settings => "Settings",
         Collection::Verdicts => "Your verdicts on items",
+        Collection::Studies => "Studies taken part in",
+        Collection::Withdrawals => "Withdrawn sessions",
     }
 }
 
@@ -106,7 +108,14 @@ pub fn DataPage() -> impl IntoView {
             match gloo::file::futures::read_as_text(&file.into()).await {
                 Ok(text) => {
                     if let Some(done) = state.import_all(&text).await {
-                        said.set(format!("{} records imported, {} were here already.", done.n_new, done.n_present));
+                        let withdrawn = match done.n_withdrawn {
+                            0 => String::new(),
+                            n => format!(" {n} belong to withdrawn sessions and stay deleted."),
+                        };
+                        said.set(format!(
+                            "{} records imported, {} were here already.{withdrawn}",
+                            done.n_new, done.n_present
+                        ));
                     }
                 }
                 Err(error) => state.notify(NoticeKind::BadImport, error.to_string()),

@@ -2,14 +2,18 @@
 
 use leptos::prelude::*;
 
-use super::judge_page::Judging;
+use super::judge_page::{Judging, WithdrawButton};
 use super::models_page::NeedsModel;
 use crate::eval::run::{ItemResult, Run, RunStatus, Settings};
 use crate::eval::tasks::pair_rating::{RATINGS, all_pairs, pair_items};
 use crate::protocol::NoticeKind;
-use crate::report::figure::Matrix;
+use crate::report::export::table_to_csv;
+use crate::report::figure::{Matrix, Table};
 use crate::report::run_summary::run_notes;
 use crate::report::similarity::{Labels, matrix_from_run, scale_of, similarity_story};
+use crate::report::study_export::{
+    battle_table, codebook, salmon_table, session_table, things_tsv, triplet_table, vice_text,
+};
 use crate::report::study_summary::{quality_sentences, study_figure};
 use crate::store::Collection;
 use crate::study::design::Design;
@@ -122,7 +126,8 @@ fn BesideModel(state: State, session: Session) -> impl IntoView {
     }
 }
 
-fn save(state: State, name: &str, kind: &str, text: Result<String, String>) {
+/// Hands a text to the browser to save.
+pub(super) fn save(state: State, name: &str, kind: &str, text: Result<String, String>) {
     if let Err(detail) = text.and_then(|text| download::offer(name, kind, &text).map_err(|error| words_of(&error))) {
         state.notify(NoticeKind::Unexpected, detail);
     }
@@ -151,6 +156,39 @@ pub fn EndView(
         let text = serde_json::to_string_pretty(&serde_json::json!({ "session": records.0, "judgments": records.1 }));
         save(state, &format!("{name}.json"), "application/json", text.map_err(|error| error.to_string()));
     };
+    let csv = |table: &Table| table_to_csv(table).map_err(|error| error.to_string());
+    let mut files: Vec<(&str, String, &str, Result<String, String>)> = vec![
+        ("csv", "Spreadsheet (CSV)".to_owned(), "text/csv", csv(&session_table(&study, session.records()))),
+        ("codebook.csv", "Its codebook (CSV)".to_owned(), "text/csv", csv(&codebook())),
+    ];
+    match &study.design {
+        Design::Triplet { .. } => {
+            let all = session.records();
+            files.extend([
+                ("triplets.csv", "Triplets, named columns".to_owned(), "text/csv", csv(&triplet_table(&study, all))),
+                ("salmon.csv", "Triplets for Salmon".to_owned(), "text/csv", csv(&salmon_table(&study, all))),
+                (
+                    "things.tsv",
+                    "Triplets as in THINGS".to_owned(),
+                    "text/tab-separated-values",
+                    Ok(things_tsv(&study, all)),
+                ),
+                ("vice.txt", "Triplets for VICE".to_owned(), "text/plain", Ok(vice_text(&study, all))),
+            ]);
+        }
+        Design::Preference { .. } => {
+            let all = session.records();
+            files.push(("battles.csv", "Arena battles".to_owned(), "text/csv", csv(&battle_table(&study, all))));
+        }
+        Design::PairRating { .. } | Design::Label { .. } => {}
+    }
+    let exports = files
+        .into_iter()
+        .map(|(end, label, kind, text)| {
+            let name = format!("study-{}_session-{}.{end}", study.id, session.record().id);
+            view! { <button type="button" data-testid=format!("export-{}", end.replace('.', "-")) on:click=move |_| save(state, &name, kind, text.clone())>{label}</button> }
+        })
+        .collect_view();
     view! {
         <section class="stack" data-testid="judge-end">
             <h2>"Thank you. This is how you see it"</h2>
@@ -163,7 +201,9 @@ pub fn EndView(
             {code.map(|code| view! { <p>"Completion code: " <output class="mono" data-testid="completion-code">{code}</output> ". It follows from your answers; give it to whoever asked you to take part."</p> })}
             <div class="row">
                 <button type="button" data-testid="download-judgments" on:click=as_json>"Save my answers"</button>
+                {exports}
                 <button type="button" class="quiet" data-testid="judge-again" on:click=move |_| judging.session.set(None)>"Take part again"</button>
+                <WithdrawButton judging=judging />
             </div>
         </section>
     }

@@ -2,21 +2,27 @@
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
+use leptos_router::NavigateOptions;
 use leptos_router::components::A;
-use leptos_router::hooks::use_query_map;
+use leptos_router::hooks::{use_location, use_navigate, use_query_map};
+use wasm_bindgen::JsCast;
 
-use super::judge_end::EndView;
-use crate::app::judging::{Choice, choice_of_key};
+use super::judge_end::{EndView, save};
+use crate::app::judging::{Choice, GivenLabel, choice_of_key};
+use crate::eval::run::{ItemResult, Method, Run};
+use crate::eval::tasks;
 use crate::platform;
 use crate::platform::tab_lock::{TabLock, try_lock};
 use crate::protocol::NoticeKind;
+use crate::report::blind_study::study_of_runs;
 use crate::store::{Collection, Record};
 use crate::study::design::Design;
 use crate::study::judgment::{Input, Judgment, Labeller};
 use crate::study::session::{Act, ConsentGiven, Session, SessionRecord};
-use crate::study::study::Study;
+use crate::study::study::{MAX_BYTES, Study};
 use crate::study::trial::{Answer, Trial, TrialKind};
 use crate::ui::Heading;
+use crate::ui::components::dialog::ConfirmButton;
 use crate::ui::components::progress_bar::ProgressBar;
 use crate::ui::components::trial_label::TrialLabel;
 use crate::ui::components::trial_pair_rating::TrialPairRating;
@@ -47,15 +53,27 @@ pub struct Judging {
     /// How often the page was left during the trial.
     focus_losses: RwSignal<u32>,
     /// The label that waits for its confidence.
-    #[expect(clippy::option_option, reason = "whether one waits, and then a label or that none fits")]
-    label: RwSignal<Option<Option<String>>>,
+    label: RwSignal<Option<GivenLabel>>,
     /// Trials done at the last break that is over.
     rested: RwSignal<Option<usize>>,
     loaded: RwSignal<bool>,
+    /// Whether the last session was withdrawn.
+    withdrawn: RwSignal<bool>,
     /// Whether another tab goes on with the session.
     elsewhere: RwSignal<bool>,
     /// Held as long as this tab may write to the session.
     lock: StoredValue<Option<TabLock>, LocalStorage>,
+}
+
+/// Which study is asked for by the page's address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Wanted {
+    /// One of `public/studies`.
+    Shipped(String),
+    /// A whole study, from the part of a link that no server sees.
+    Link(String),
+    /// Two stored runs against each other.
+    Runs(String, String),
 }
 
 /// Name of the lock that the one tab with this session holds.
@@ -81,37 +99,68 @@ impl Judging {
             label: RwSignal::new(None),
             rested: RwSignal::new(None),
             loaded: RwSignal::new(false),
+            withdrawn: RwSignal::new(false),
             elsewhere: RwSignal::new(false),
             lock: StoredValue::new_local(None),
         }
     }
 
-    async fn open(self, id: String) {
+    async fn open(self, wanted: Wanted) {
         self.loaded.set(false);
+        self.elsewhere.set(false);
         self.session.set(None);
         self.lock.set_value(None);
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-        if !id.chars().all(plain) {
-            return self.state.notify(NoticeKind::BadItems, format!("there is no study {id:?}"));
-        }
-        let text = match self.state.fetch_text(&format!("studies/{id}.json")).await {
-            Ok(text) => text,
-            Err(detail) => return self.state.notify(NoticeKind::Network, detail),
-        };
-        match Study::from_json(&text) {
+        match self.study_of(wanted).await {
             Ok(study) => self.open_study(study).await,
-            Err(error) => self.state.notify(NoticeKind::BadItems, error.to_string()),
+            Err((kind, detail)) => {
+                self.study.set(None);
+                self.loaded.set(true);
+                self.state.notify(kind, detail);
+            }
         }
+    }
+
+    async fn study_of(self, wanted: Wanted) -> Result<Study, (NoticeKind, String)> {
+        let text = match wanted {
+            Wanted::Link(text) => text,
+            Wanted::Runs(a, b) => return self.study_of_runs(&a, &b).await,
+            Wanted::Shipped(id) => {
+                let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+                if !id.chars().all(plain) {
+                    return Err((NoticeKind::BadItems, format!("there is no study {id:?}")));
+                }
+                let text = self.state.fetch_text(&format!("studies/{id}.json")).await;
+                text.map_err(|detail| (NoticeKind::Network, detail))?
+            }
+        };
+        Study::from_json(&text).map_err(|error| (NoticeKind::BadItems, error.to_string()))
+    }
+
+    async fn study_of_runs(self, a: &str, b: &str) -> Result<Study, (NoticeKind, String)> {
+        let mut sides = Vec::new();
+        for id in [a, b] {
+            let run: Run = self
+                .state
+                .get(Collection::Runs, id)
+                .await
+                .ok_or_else(|| (NoticeKind::BadItems, format!("there is no stored run {id:?}")))?;
+            let mut results: Vec<ItemResult> = self.state.list(Collection::ItemResults, Some(id)).await;
+            results.sort_by_key(|result| result.index);
+            sides.push((run, results));
+        }
+        let [(first, first_results), (second, second_results)] = sides.as_slice() else {
+            return Err((NoticeKind::BadItems, "two runs are needed".to_owned()));
+        };
+        study_of_runs((first, first_results), (second, second_results))
+            .map_err(|error| (NoticeKind::BadItems, error.to_string()))
     }
 
     /// Opens a study and goes on with its newest session, unless another tab does.
     async fn open_study(self, study: Study) {
+        let hash = study.hash();
         let records: Vec<SessionRecord> = self.state.list(Collection::Sessions, None).await;
         let newest = records.into_iter().rfind(|record| {
-            record.study_id == study.id
-                && record.study_version == study.version
-                && !record.simulated
-                && record.labeller == Labeller::Participant
+            record.study_sha256 == hash && !record.simulated && record.labeller == Labeller::Participant
         });
         self.elsewhere.set(false);
         if let Some(record) = newest {
@@ -135,11 +184,18 @@ impl Judging {
         let Some(study) = self.study.get_untracked() else { return };
         let now = platform::unix_millis();
         let consent = ConsentGiven { version: study.consent.version, at: now };
+        self.withdrawn.set(false);
         match Session::begin(&study, platform::random_u64(), platform::random_id(), consent, now) {
             Ok(session) => spawn_local(async move {
                 self.state.keep_data().await;
                 self.lock.set_value(try_lock(&lock_name(&session.record().id)).await);
-                if self.state.save(&[Record::of_session(session.record())]).await {
+                // With the study, so that exports can be read without asking where it came from.
+                let known: Option<Study> = self.state.get(Collection::Studies, &session.record().study_sha256).await;
+                let mut records = vec![Record::of_session(session.record())];
+                if known.is_none() {
+                    records.push(Record::of_study(session.study()));
+                }
+                if self.state.save(&records).await {
                     self.session.set(Some(session));
                 }
             }),
@@ -187,12 +243,30 @@ impl Judging {
         self.act(|session| session.answer(answer, act).map(Some).map_err(|error| error.to_string()));
     }
 
+    /// Deletes the session; only that there was one stays.
+    pub(super) fn withdraw(self) {
+        let Some(session) = self.session.get_untracked() else { return };
+        self.saving.set(true);
+        spawn_local(async move {
+            if self.state.withdraw(&session.withdrawal(platform::unix_millis())).await {
+                self.session.set(None);
+                self.withdrawn.set(true);
+                self.lock.set_value(None);
+            }
+            self.saving.set(false);
+        });
+    }
+
     fn undo(self, input: Input) {
         self.act(|session| Ok(session.undo(platform::unix_millis(), input)));
     }
 
     fn key(self, event: &web_sys::KeyboardEvent) {
         if !self.at_trial() || event.repeat() || event.ctrl_key() || event.alt_key() || event.meta_key() {
+            return;
+        }
+        // A dialog has the keys to itself.
+        if document().query_selector("dialog[open]").ok().flatten().is_some() {
             return;
         }
         let key = event.key();
@@ -261,6 +335,104 @@ fn ConsentView(judging: Judging, study: Study) -> impl IntoView {
     }
 }
 
+/// Longest link that is offered; some programs cut longer ones.
+const MAX_LINK_CHARS: usize = 30_000;
+
+/// A link that holds the whole study, or its file where it is too long for a link.
+#[component]
+fn ShareStudy(state: State, study: Study) -> impl IntoView {
+    let json = serde_json::to_string(&study).unwrap_or_default();
+    let link = format!("{}judge#study={}", state.site_root(), String::from(js_sys::encode_uri_component(&json)));
+    let name = format!("study-{}.json", study.id);
+    let short = link.len() <= MAX_LINK_CHARS;
+    let file = move |_| {
+        let text = serde_json::to_string_pretty(&study).map_err(|error| error.to_string());
+        save(state, &name, "application/json", text);
+    };
+    view! {
+        <details data-testid="share-study">
+            <summary>"Share this study"</summary>
+            <p>"The link holds the whole study; no server sees the part behind the #. Answers stay with whoever gives them, who can save and send them."</p>
+            {short.then(|| view! {
+                <div class="field">
+                    <label for="study-link">"Link to this study"</label>
+                    <input id="study-link" data-testid="study-link" readonly=true prop:value=link />
+                </div>
+            })}
+            <p><button type="button" data-testid="save-study" on:click=file>"Save the study as a file"</button></p>
+        </details>
+    }
+}
+
+/// Opens a study from a file, or makes one of two stored runs.
+#[component]
+fn OwnStudy(judging: Judging) -> impl IntoView {
+    let state = judging.state;
+    let navigate = use_navigate();
+    let open = move |event: web_sys::Event| {
+        let Some(input) = event.target().and_then(|target| target.dyn_into::<web_sys::HtmlInputElement>().ok()) else {
+            return;
+        };
+        let Some(file) = input.files().and_then(|files| files.get(0)) else { return };
+        spawn_local(async move {
+            if file.size() > MAX_BYTES as f64 {
+                return state.notify(
+                    NoticeKind::BadItems,
+                    format!("the study cannot be used: file: more than {MAX_BYTES} bytes"),
+                );
+            }
+            match gloo::file::futures::read_as_text(&file.into()).await {
+                Ok(text) => judging.open(Wanted::Link(text)).await,
+                Err(error) => state.notify(NoticeKind::BadItems, error.to_string()),
+            }
+        });
+    };
+    let runs = LocalResource::new(move || {
+        state.records_version.get();
+        async move {
+            let mut texts = Vec::new();
+            let all: Vec<Run> = state.list(Collection::Runs, None).await;
+            for run in all.into_iter().rev().filter(|run| run.settings.method == Method::Generate) {
+                let task = tasks::find(&run.task_id).map_or_else(|| run.task_id.clone(), |it| it.info.title.to_owned());
+                let name = format!(
+                    "{task}, {} {}, seed {}, {}",
+                    run.engine.model_name,
+                    run.engine.quantization,
+                    run.settings.seed,
+                    run.id.get(..6).unwrap_or(&run.id)
+                );
+                texts.push((run.id, name));
+            }
+            texts
+        }
+    });
+    let chosen = [RwSignal::new(String::new()), RwSignal::new(String::new())];
+    let ready = move || chosen.iter().all(|it| !it.get().is_empty()) && chosen[0].get() != chosen[1].get();
+    let compare = move |_| {
+        let [a, b] = chosen.map(|it| it.get_untracked());
+        navigate(&format!("/judge?runs={a},{b}"), NavigateOptions::default());
+    };
+    view! {
+        <details data-testid="own-study">
+            <summary>"Another study: from a file, or two of your runs"</summary>
+            <div class="field">
+                <label for="study-file">"Open a study file"</label>
+                <input type="file" id="study-file" data-testid="study-file" accept=".json" on:change=open />
+            </div>
+            {["study-run-a", "study-run-b"].into_iter().zip(chosen).map(|(id, chosen)| view! {
+                <div class="field">
+                    <label for=id>{if id.ends_with('a') { "Compare the generated texts of" } else { "with those of" }}</label>
+                    <select id=id data-testid=id on:change=move |event| chosen.set(event_target_value(&event))>
+                        <option value="">"Choose a run"</option>
+                        {move || runs.get().unwrap_or_default().into_iter().map(|(id, name)| view! { <option value=id>{name}</option> }).collect_view()}
+                    </select>
+                </div>
+            }).collect_view()}
+            <p><button type="button" data-testid="compare-runs" disabled=move || !ready() on:click=compare>"Compare them blind"</button></p>
+        </details>
+    }
+}
+
 /// What a second tab shows: nothing can be answered there.
 #[component]
 fn ElsewhereView(judging: Judging, study: Study) -> impl IntoView {
@@ -286,7 +458,8 @@ fn BreakView(judging: Judging, done: usize, total: usize) -> impl IntoView {
 }
 
 /// The trial itself, as its design draws it.
-fn trial_view(judging: Judging, session: &Session, trial: Trial) -> AnyView {
+fn trial_view(judging: &Judging, session: &Session, trial: Trial) -> AnyView {
+    let judging = *judging;
     let study = session.study();
     let disabled = Signal::derive(move || judging.saving.get());
     let answer = Callback::new(move |(answer, input)| judging.answer(answer, input));
@@ -330,7 +503,7 @@ fn TrialView(judging: Judging, session: Session) -> impl IntoView {
     let words = Signal::derive(move || if judging.saving.get() { "saving".to_owned() } else { "saved".to_owned() });
     let can_undo = session.can_undo();
     let instructions = session.study().instructions.clone();
-    let asked = trial.map(|trial| trial_view(judging, &session, trial));
+    let asked = trial.map(|trial| trial_view(&judging, &session, trial));
     view! {
         <section class="trial" data-testid="trial" data-trial=done.to_string()>
             <ProgressBar label=label progress=progress words=words />
@@ -339,13 +512,26 @@ fn TrialView(judging: Judging, session: Session) -> impl IntoView {
                 "Take back the last one (Backspace or U)"
             </button>
             <details class="trial-instructions"><summary>"What am I to do?"</summary><p>{instructions}</p></details>
+            <WithdrawButton judging=judging />
         </section>
+    }
+}
+
+/// Deletes the session after asking.
+#[component]
+pub fn WithdrawButton(
+    /// The page.
+    judging: Judging,
+) -> impl IntoView {
+    let act = Callback::new(move |()| judging.withdraw());
+    view! {
+        <ConfirmButton id="withdraw" label="Withdraw" question="Withdraw from this study?" consequence="All answers of this session are deleted from this browser. That there was a session, when it was withdrawn and how many answers it had is kept. Files you saved stay yours." yes="Delete my answers" act=act />
     }
 }
 
 /// The other studies that can be taken part in.
 #[component]
-fn StudyLinks(open: Memo<String>) -> impl IntoView {
+fn StudyLinks(open: Memo<Wanted>) -> impl IntoView {
     let state = use_state();
     let studies = LocalResource::new(move || async move {
         let index = state.fetch_text("studies/index.json").await.unwrap_or_default();
@@ -363,7 +549,7 @@ fn StudyLinks(open: Memo<String>) -> impl IntoView {
     view! {
         <nav class="study-links" aria-label="Studies">
             <ul>{move || studies.get().unwrap_or_default().into_iter().map(|(id, title)| {
-                let here = open.get() == id;
+                let here = open.get() == Wanted::Shipped(id.clone());
                 view! { <li><A href=format!("/judge?study={id}") attr:data-testid=format!("study-{id}") attr:aria-current=here.then_some("true")>{title}</A></li> }
             }).collect_view()}</ul>
         </nav>
@@ -375,7 +561,20 @@ fn StudyLinks(open: Memo<String>) -> impl IntoView {
 pub fn JudgePage() -> impl IntoView {
     let judging = Judging::new(use_state());
     let query = use_query_map();
-    let wanted = Memo::new(move |_| query.get().get("study").unwrap_or_else(|| FIRST_STUDY.to_owned()));
+    let location = use_location();
+    let wanted = Memo::new(move |_| {
+        let hash = location.hash.get();
+        if let Some(text) = hash.trim_start_matches('#').strip_prefix("study=")
+            && let Ok(text) = js_sys::decode_uri_component(text)
+        {
+            return Wanted::Link(text.into());
+        }
+        let query = query.get();
+        match query.get("runs").as_deref().and_then(|runs| runs.split_once(',')) {
+            Some((a, b)) => Wanted::Runs(a.to_owned(), b.to_owned()),
+            None => Wanted::Shipped(query.get("study").unwrap_or_else(|| FIRST_STUDY.to_owned())),
+        }
+    });
     Effect::new(move |_| spawn_local(judging.open(wanted.get())));
     let keys = window_event_listener(leptos::ev::keydown, move |event| judging.key(&event));
     let left = move || judging.focus_losses.update(|n| *n += 1);
@@ -395,9 +594,12 @@ pub fn JudgePage() -> impl IntoView {
             }
             (Some(study), None) => view! {
                 <StudyLinks open=wanted />
+                {judging.withdrawn.get().then(|| view! { <p role="status" data-testid="withdrawn">"Your answers were deleted."</p> })}
                 <h2>{study.title.clone()}</h2>
                 <p>{study.instructions.clone()}</p>
-                <ConsentView judging=judging study=study />
+                <ConsentView judging=judging study=study.clone() />
+                <ShareStudy state=judging.state study=study />
+                <OwnStudy judging=judging />
             }
             .into_any(),
             (_, Some(session)) if session.is_finished() => view! {
@@ -410,7 +612,7 @@ pub fn JudgePage() -> impl IntoView {
                 view! { <BreakView judging=judging done=done total=total /> }.into_any()
             }
             (_, Some(session)) => view! { <TrialView judging=judging session=session /> }.into_any(),
-            (None, None) => ().into_any(),
+            (None, None) => view! { <StudyLinks open=wanted /> <OwnStudy judging=judging /> }.into_any(),
         }
     };
     view! {
