@@ -1,12 +1,12 @@
 //! Rows of activations, quantized to 16 bits.
 
-use super::{BLOCK, PAIRS};
+use super::BLOCK;
 
 /// 32 activations: value `i` is about `scale` · `q[i]`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ActivationBlock {
-    /// `q[2p]` in the low and `q[2p + 1]` in the high half of pair `p`.
-    pub(super) pairs: [i32; PAIRS],
+    /// `q[2p]` in the low and `q[2p + 1]` in the high half of pair `p`, which is `pairs[p / 4][p % 4]`.
+    pub(super) pairs: [[i32; 4]; 4],
     /// Largest magnitude / 32767.
     pub(super) scale: f32,
     /// Sum of the values.
@@ -37,11 +37,16 @@ fn quantize(values: &[f32]) -> ActivationBlock {
     let inverse = if largest > 0.0 { 32767.0 / largest } else { 0.0 };
     // The inverse of a subnormal number is infinite; the whole block is nothing beside any other.
     let inverse = if inverse.is_finite() { inverse } else { 0.0 };
-    let quants =
-        padded.map(|value| ((value * inverse + ROUNDER).to_bits() as i32).wrapping_sub(ROUNDER.to_bits() as i32));
-    let pairs = std::array::from_fn(|p| quants[2 * p] & 0xffff | quants[2 * p + 1] << 16);
+    let round = |value: f32| ((value * inverse + ROUNDER).to_bits() as i32).wrapping_sub(ROUNDER.to_bits() as i32);
+    let (mut pairs, mut sum) = ([[0; 4]; 4], 0_i32);
+    for (pairs, values) in pairs.iter_mut().zip(padded.chunks_exact(8)) {
+        for (pair, values) in pairs.iter_mut().zip(values.chunks_exact(2)) {
+            let (low, high) = (round(values[0]), round(values[1]));
+            sum = sum.wrapping_add(low).wrapping_add(high);
+            *pair = low & 0xffff | high << 16;
+        }
+    }
     let scale = largest / 32767.0 + poison;
-    let sum = quants.iter().fold(0_i32, |sum, &q| sum.wrapping_add(q));
     ActivationBlock { pairs, scale, sum: scale * sum as f32 }
 }
 
@@ -90,7 +95,7 @@ mod tests {
         let block = quantize(&x);
         let mut sum = 0.0;
         for (i, value) in x.iter().enumerate() {
-            let pair = block.pairs[i / 2];
+            let pair = block.pairs[i / 8][i / 2 % 4];
             let q = if i % 2 == 0 { pair as i16 } else { (pair >> 16) as i16 };
             let back = f32::from(q) * block.scale;
             assert!((back - value).abs() <= 900.0 / 32767.0 * 0.501, "{i}: {back} {value}");
@@ -107,7 +112,7 @@ mod tests {
             assert!(quantize(&x).scale.is_nan());
         }
         let zero = quantize(&[0.0; 5]);
-        assert_eq!((zero.scale, zero.sum, zero.pairs), (0.0, 0.0, [0; PAIRS]));
+        assert_eq!((zero.scale, zero.sum, zero.pairs), (0.0, 0.0, [[0; 4]; 4]));
         assert_eq!(quantize(&[1e-44; 5]).sum, 0.0);
     }
 }

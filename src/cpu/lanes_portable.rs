@@ -1,88 +1,76 @@
-//! Vectors of 128 bits as arrays, in the shape that compilers turn into SIMD instructions.
+//! Vectors for eight rows as arrays, in the shape that compilers turn into SIMD instructions.
 
 use std::array::from_fn;
 
-/// Eight 16-bit integers.
+/// Two 16-bit integers for each of eight rows.
 #[derive(Debug, Clone, Copy)]
-#[repr(align(16))]
-pub(super) struct I16x8([i16; 8]);
+pub(super) struct I16x16([i16; 16]);
 
-impl I16x8 {
-    pub(super) fn new(lanes: [i16; 8]) -> Self {
+impl I16x16 {
+    pub(super) fn new(lanes: [i16; 16]) -> Self {
         Self(lanes)
     }
 
-    pub(super) fn lanes(self) -> [i16; 8] {
+    pub(super) fn lanes(self) -> [i16; 16] {
         self.0
     }
 
-    /// The same two numbers, the low half first, four times.
+    /// The lowest, second, third and highest four bits of each lane, unsigned.
     #[inline(always)]
-    pub(super) fn splat_pair(pair: i32) -> Self {
-        let (low, high) = (pair as i16, (pair >> 16) as i16);
-        Self([low, high, low, high, low, high, low, high])
+    pub(super) fn nibbles(self) -> [Self; 4] {
+        [0, 4, 8, 12].map(|shift| Self(self.0.map(|lane| (lane as u16 >> shift & 15) as i16)))
     }
 
-    /// The `n`-th lowest four bits of each lane, unsigned.
+    /// The low and the high byte of each lane, signed.
     #[inline(always)]
-    pub(super) fn nibble(self, n: usize) -> Self {
-        Self(self.0.map(|lane| ((lane as u16) >> (4 * n) & 15) as i16))
+    pub(super) fn bytes(self) -> [Self; 2] {
+        [Self(self.0.map(|lane| lane << 8 >> 8)), Self(self.0.map(|lane| lane >> 8))]
     }
 
-    /// The low (0) or high (1) byte of each lane, signed.
+    /// `sums` plus, for each row, its two numbers times the low and the high half of `pair`.
     #[inline(always)]
-    pub(super) fn byte(self, n: usize) -> Self {
-        Self(self.0.map(|lane| if n == 0 { lane << 8 >> 8 } else { lane >> 8 }))
-    }
-
-    /// Sums of the products of neighboring lanes.
-    #[inline(always)]
-    pub(super) fn dot(self, other: Self) -> I32x4 {
-        let (a, b) = (self.0, other.0);
-        let product = |i: usize| i32::from(a[i]) * i32::from(b[i]);
-        I32x4([product(0) + product(1), product(2) + product(3), product(4) + product(5), product(6) + product(7)])
+    pub(super) fn add_dot(self, pair: i32, sums: I32x8) -> I32x8 {
+        let pair = [pair as i16, (pair >> 16) as i16];
+        // This way round compilers see that products and sum are one instruction.
+        let products: [i32; 16] = from_fn(|i| i32::from(self.0[i]) * i32::from(pair[i % 2]));
+        I32x8(from_fn(|i| sums.0[i].wrapping_add(products[2 * i].wrapping_add(products[2 * i + 1]))))
     }
 }
 
-/// Four 32-bit integers.
+/// An integer for each of eight rows.
 #[derive(Debug, Clone, Copy)]
-#[repr(align(16))]
-pub(super) struct I32x4([i32; 4]);
+pub(super) struct I32x8([i32; 8]);
 
-impl I32x4 {
+impl I32x8 {
     #[inline(always)]
     pub(super) fn zero() -> Self {
-        Self([0; 4])
+        Self([0; 8])
     }
 
     #[inline(always)]
-    pub(super) fn plus(self, other: Self) -> Self {
-        Self(from_fn(|i| self.0[i].wrapping_add(other.0[i])))
-    }
-
-    #[inline(always)]
-    pub(super) fn to_f32(self) -> F32x4 {
-        F32x4(self.0.map(|lane| lane as f32))
+    pub(super) fn to_f32(self) -> F32x8 {
+        F32x8(self.0.map(|lane| lane as f32))
     }
 }
 
-/// Four floats.
+/// A float for each of eight rows.
 #[derive(Debug, Clone, Copy)]
-#[repr(align(16))]
-pub(super) struct F32x4([f32; 4]);
+pub(super) struct F32x8([f32; 8]);
 
-impl F32x4 {
-    pub(super) fn new(lanes: [f32; 4]) -> Self {
+impl F32x8 {
+    #[inline(always)]
+    pub(super) fn new(lanes: [f32; 8]) -> Self {
         Self(lanes)
     }
 
-    pub(super) fn lanes(self) -> [f32; 4] {
+    #[inline(always)]
+    pub(super) fn lanes(self) -> [f32; 8] {
         self.0
     }
 
     #[inline(always)]
     pub(super) fn splat(value: f32) -> Self {
-        Self([value; 4])
+        Self([value; 8])
     }
 
     #[inline(always)]

@@ -7,73 +7,64 @@ use crate::formats::quant::Dtype;
 
 use super::activations::{ActivationBlock, Activations};
 use super::blocks::{Decoded, decode, dequantize};
-use super::lanes::{F32x4, I16x8, I32x4};
-use super::{BLOCK, GROUP, PAIRS};
-
-/// Vectors of four rows in a group.
-const VECTORS: usize = GROUP / 4;
-
-/// A number for each row of a group.
-type Rows<T> = [T; VECTORS];
+use super::lanes::{F32x8, I16x16, I32x8};
+use super::{BLOCK, GROUP};
 
 /// 32 columns of one group of rows, all in one place, so that a product reads memory in one stream.
 trait Block: Copy {
     /// Whether columns 16 to 31 have a scale of their own.
     const HALVES: bool = false;
     fn pack(rows: &[Decoded; GROUP]) -> Self;
-    /// Integers of columns `2p` and `2p + 1`: lane `2r + c` of vector `v` is row `4v + r`, column `2p + c`.
-    fn pair(&self, p: usize) -> Rows<I16x8>;
+    /// Integers of pairs of columns `4q` to `4q + 3`: lane `2r + c` of pair `p` is row `r`, column `2p + c`.
+    fn quad(&self, q: usize) -> [I16x16; 4];
     /// Scales for columns 0-15 (0) or 16-31 (1).
-    fn scale(&self, half: usize) -> Rows<F32x4>;
-    fn min(&self) -> Option<Rows<F32x4>> {
+    fn scale(&self, half: usize) -> F32x8;
+    fn min(&self) -> Option<F32x8> {
         None
     }
 }
 
 /// `bits` bits of the integers of pair `first`, above them those of pair `first + 1` and so on.
-fn interleave(rows: &[Decoded; GROUP], first: usize, bits: usize) -> Rows<I16x8> {
-    from_fn(|v| {
-        I16x8::new(from_fn(|lane| {
-            let row = &rows[4 * v + lane / 2];
-            let field = |n: usize| row.quants[2 * (first + n) + lane % 2] as u16 & ((1 << bits) - 1);
-            (0..16 / bits).fold(0, |lanes, n| lanes | field(n) << (bits * n)) as i16
-        }))
-    })
+fn interleave(rows: &[Decoded; GROUP], first: usize, bits: usize) -> I16x16 {
+    I16x16::new(from_fn(|lane| {
+        let field = |n: usize| rows[lane / 2].quants[2 * (first + n) + lane % 2] as u16 & ((1 << bits) - 1);
+        (0..16 / bits).fold(0, |lanes, n| lanes | field(n) << (bits * n)) as i16
+    }))
 }
 
-fn of_rows(rows: &[Decoded; GROUP], value: impl Fn(&Decoded) -> f32) -> Rows<F32x4> {
-    from_fn(|v| F32x4::new(from_fn(|r| value(&rows[4 * v + r]))))
+fn of_rows(rows: &[Decoded; GROUP], value: impl Fn(&Decoded) -> f32) -> F32x8 {
+    F32x8::new(from_fn(|row| value(&rows[row])))
 }
 
 /// Integers from 0 to 15 with minimum: `Q4_0` (whose minimum is −8 scales), `Q4_1`, `Q4_K`.
 #[derive(Clone, Copy)]
 struct Nibbles {
-    quants: [Rows<I16x8>; 4],
-    scale: Rows<F32x4>,
-    min: Rows<F32x4>,
+    quants: [I16x16; 4],
+    scale: F32x8,
+    min: F32x8,
 }
 
 impl Block for Nibbles {
     fn pack(rows: &[Decoded; GROUP]) -> Self {
         Self {
-            quants: from_fn(|j| interleave(rows, 4 * j, 4)),
+            quants: from_fn(|q| interleave(rows, 4 * q, 4)),
             scale: of_rows(rows, |row| row.scales[0]),
             min: of_rows(rows, |row| row.min),
         }
     }
 
     #[inline(always)]
-    fn pair(&self, p: usize) -> Rows<I16x8> {
-        self.quants[p / 4].map(|lanes| lanes.nibble(p % 4))
+    fn quad(&self, q: usize) -> [I16x16; 4] {
+        self.quants[q].nibbles()
     }
 
     #[inline(always)]
-    fn scale(&self, _half: usize) -> Rows<F32x4> {
+    fn scale(&self, _half: usize) -> F32x8 {
         self.scale
     }
 
     #[inline(always)]
-    fn min(&self) -> Option<Rows<F32x4>> {
+    fn min(&self) -> Option<F32x8> {
         Some(self.min)
     }
 }
@@ -81,22 +72,26 @@ impl Block for Nibbles {
 /// Signed bytes: `Q8_0`, `Q5_0`.
 #[derive(Clone, Copy)]
 struct Bytes {
-    quants: [Rows<I16x8>; 8],
-    scale: Rows<F32x4>,
+    quants: [[I16x16; 2]; 4],
+    scale: F32x8,
 }
 
 impl Block for Bytes {
     fn pack(rows: &[Decoded; GROUP]) -> Self {
-        Self { quants: from_fn(|j| interleave(rows, 2 * j, 8)), scale: of_rows(rows, |row| row.scales[0]) }
+        Self {
+            quants: from_fn(|q| [interleave(rows, 4 * q, 8), interleave(rows, 4 * q + 2, 8)]),
+            scale: of_rows(rows, |row| row.scales[0]),
+        }
     }
 
     #[inline(always)]
-    fn pair(&self, p: usize) -> Rows<I16x8> {
-        self.quants[p / 2].map(|lanes| lanes.byte(p % 2))
+    fn quad(&self, q: usize) -> [I16x16; 4] {
+        let [[a, b], [c, d]] = [self.quants[q][0].bytes(), self.quants[q][1].bytes()];
+        [a, b, c, d]
     }
 
     #[inline(always)]
-    fn scale(&self, _half: usize) -> Rows<F32x4> {
+    fn scale(&self, _half: usize) -> F32x8 {
         self.scale
     }
 }
@@ -105,7 +100,7 @@ impl Block for Bytes {
 #[derive(Clone, Copy)]
 struct BytesAndMin {
     bytes: Bytes,
-    min: Rows<F32x4>,
+    min: F32x8,
 }
 
 impl Block for BytesAndMin {
@@ -114,17 +109,17 @@ impl Block for BytesAndMin {
     }
 
     #[inline(always)]
-    fn pair(&self, p: usize) -> Rows<I16x8> {
-        self.bytes.pair(p)
+    fn quad(&self, q: usize) -> [I16x16; 4] {
+        self.bytes.quad(q)
     }
 
     #[inline(always)]
-    fn scale(&self, half: usize) -> Rows<F32x4> {
+    fn scale(&self, half: usize) -> F32x8 {
         self.bytes.scale(half)
     }
 
     #[inline(always)]
-    fn min(&self) -> Option<Rows<F32x4>> {
+    fn min(&self) -> Option<F32x8> {
         Some(self.min)
     }
 }
@@ -133,7 +128,7 @@ impl Block for BytesAndMin {
 #[derive(Clone, Copy)]
 struct HalvesOfBytes {
     bytes: Bytes,
-    second: Rows<F32x4>,
+    second: F32x8,
 }
 
 impl Block for HalvesOfBytes {
@@ -144,19 +139,19 @@ impl Block for HalvesOfBytes {
     }
 
     #[inline(always)]
-    fn pair(&self, p: usize) -> Rows<I16x8> {
-        self.bytes.pair(p)
+    fn quad(&self, q: usize) -> [I16x16; 4] {
+        self.bytes.quad(q)
     }
 
     #[inline(always)]
-    fn scale(&self, half: usize) -> Rows<F32x4> {
+    fn scale(&self, half: usize) -> F32x8 {
         if half == 0 { self.bytes.scale } else { self.second }
     }
 }
 
 /// Blocks (or, unquantized, columns) of one group of rows after another.
 enum Held {
-    Dense(Vec<Rows<F32x4>>),
+    Dense(Vec<F32x8>),
     Nibbles(Vec<Nibbles>),
     Bytes(Vec<Bytes>),
     BytesAndMin(Vec<BytesAndMin>),
@@ -188,7 +183,7 @@ const fn unit_bytes(dtype: Dtype) -> usize {
         Dtype::Q5_0 | Dtype::Q8_0 => size_of::<Bytes>(),
         Dtype::Q5_1 | Dtype::Q5K => size_of::<BytesAndMin>(),
         Dtype::Q6K => size_of::<HalvesOfBytes>(),
-        _ => size_of::<Rows<F32x4>>(),
+        _ => size_of::<F32x8>(),
     }
 }
 
@@ -250,8 +245,7 @@ impl Matrix {
                     let mut values = dequantize(self.dtype, group)?;
                     values.resize(GROUP * self.cols, 0.0);
                     let value = |row: usize, col: usize| values[row * self.cols + col];
-                    columns
-                        .extend((0..self.cols).map(|col| from_fn(|v| F32x4::new(from_fn(|r| value(4 * v + r, col))))));
+                    columns.extend((0..self.cols).map(|col| F32x8::new(from_fn(|row| value(row, col)))));
                 }
                 Held::Nibbles(blocks) => push_group(blocks, self.dtype, group, self.cols),
                 Held::Bytes(blocks) => push_group(blocks, self.dtype, group, self.cols),
@@ -274,7 +268,7 @@ impl Matrix {
         match &self.held {
             Held::Dense(columns) => {
                 for (value, column) in out.iter_mut().zip(&columns[group * self.cols..]) {
-                    *value = column[row / 4].lanes()[row % 4];
+                    *value = column.lanes()[row];
                 }
             }
             Held::Nibbles(blocks) => unpack_row(blocks, group, row, out),
@@ -291,9 +285,9 @@ impl Matrix {
             Held::Dense(columns) => {
                 for (x, out) in x.rows().zip(out.chunks_exact_mut(self.rows)) {
                     for (columns, out) in columns.chunks_exact(self.cols).zip(out.chunks_mut(GROUP)) {
-                        let mut sums = [F32x4::splat(0.0); VECTORS];
+                        let mut sums = F32x8::splat(0.0);
                         for (column, &value) in columns.iter().zip(x) {
-                            sums = from_fn(|v| sums[v].plus(column[v].times(F32x4::splat(value))));
+                            sums = sums.plus(column.times(F32x8::splat(value)));
                         }
                         store(sums, out);
                     }
@@ -318,97 +312,73 @@ fn push_group<B: Block>(blocks: &mut Vec<B>, dtype: Dtype, bytes: &[u8], cols: u
 
 fn unpack_row<B: Block>(blocks: &[B], group: usize, row: usize, out: &mut [f32]) {
     let n_blocks = out.len() / BLOCK;
-    let (v, r) = (row / 4, row % 4);
     for (out, block) in out.chunks_exact_mut(BLOCK).zip(&blocks[group * n_blocks..]) {
-        let min = block.min().map_or(0.0, |min| min[v].lanes()[r]);
-        for (p, out) in out.chunks_exact_mut(2).enumerate() {
-            let scale = block.scale(p / (PAIRS / 2))[v].lanes()[r];
-            let quants = block.pair(p)[v].lanes();
-            for (c, out) in out.iter_mut().enumerate() {
-                *out = scale * f32::from(quants[2 * r + c]) + min;
+        let min = block.min().map_or(0.0, |min| min.lanes()[row]);
+        for (q, out) in out.chunks_exact_mut(8).enumerate() {
+            let scale = block.scale(q / 2).lanes()[row];
+            for (pair, out) in block.quad(q).into_iter().zip(out.chunks_exact_mut(2)) {
+                let lanes = pair.lanes();
+                out[0] = scale * f32::from(lanes[2 * row]) + min;
+                out[1] = scale * f32::from(lanes[2 * row + 1]) + min;
             }
         }
     }
 }
 
-fn store(sums: Rows<F32x4>, out: &mut [f32]) {
-    for (out, sum) in out.chunks_mut(4).zip(sums) {
-        for (out, sum) in out.iter_mut().zip(sum.lanes()) {
-            *out = sum;
-        }
+#[inline(always)]
+fn store(sums: F32x8, out: &mut [f32]) {
+    for (out, sum) in out.iter_mut().zip(sums.lanes()) {
+        *out = sum;
     }
 }
 
-/// Products of all groups of rows with all tokens, in tiles of as many tokens as registers hold.
+/// Products of all groups of rows with all tokens. A group's weights stay in the nearest cache for all tokens.
+/// (Unpacking them once for four tokens was measured, in V8: a fifth slower, for want of registers.)
 fn product<B: Block>(blocks: &[B], x: &Activations, rows: usize, out: &mut [f32]) {
     let n_blocks = x.cols() / BLOCK;
-    let n_tokens = x.n_rows();
     for (group, blocks) in blocks.chunks_exact(n_blocks).enumerate() {
-        let mut token = 0;
-        while token < n_tokens {
-            let x = &x.blocks()[token * n_blocks..];
-            let out = &mut out[token * rows..];
-            token += match n_tokens - token {
-                1 => tile::<B, 1>(blocks, x, rows, group, out),
-                2 | 3 => tile::<B, 2>(blocks, x, rows, group, out),
-                _ => tile::<B, 4>(blocks, x, rows, group, out),
-            };
+        let columns = group * GROUP..rows.min((group + 1) * GROUP);
+        for (x, out) in x.blocks().chunks_exact(n_blocks).zip(out.chunks_exact_mut(rows)) {
+            store(dots(blocks, x), &mut out[columns.clone()]);
         }
     }
 }
 
-/// Products of one group of rows with `T` tokens, whose rows of activations follow one another in `x`. Gives `T`.
+/// `dots` plus the products of four pairs of columns.
 #[inline(always)]
-fn tile<B: Block, const T: usize>(
-    blocks: &[B],
-    x: &[ActivationBlock],
-    rows: usize,
-    group: usize,
-    out: &mut [f32],
-) -> usize {
-    let n_blocks = blocks.len();
-    let x: [&[ActivationBlock]; T] = from_fn(|t| &x[t * n_blocks..(t + 1) * n_blocks]);
-    let mut sums = [[F32x4::splat(0.0); VECTORS]; T];
-    for (b, block) in blocks.iter().enumerate() {
-        let x = x.map(|x| &x[b]);
-        let mut dots = [[I32x4::zero(); VECTORS]; T];
-        for p in 0..PAIRS {
-            let weights = block.pair(p);
-            for t in 0..T {
-                let pair = I16x8::splat_pair(x[t].pairs[p]);
-                dots[t] = from_fn(|v| dots[t][v].plus(weights[v].dot(pair)));
-            }
-            if B::HALVES && p == PAIRS / 2 - 1 {
-                add_scaled(&mut sums, &dots, block.scale(0), x);
-                dots = [[I32x4::zero(); VECTORS]; T];
+fn add_quad(dots: I32x8, weights: &[I16x16; 4], x: &[i32; 4]) -> I32x8 {
+    let dots = weights[0].add_dot(x[0], dots);
+    let dots = weights[1].add_dot(x[1], dots);
+    let dots = weights[2].add_dot(x[2], dots);
+    weights[3].add_dot(x[3], dots)
+}
+
+/// `sums` plus `dots` by the scales of the weights and of one token.
+#[inline(always)]
+fn add_scaled(sums: F32x8, dots: I32x8, scale: F32x8, x: &ActivationBlock) -> F32x8 {
+    sums.plus(dots.to_f32().times(scale.times(F32x8::splat(x.scale))))
+}
+
+/// Products of one group of rows with one token.
+#[inline(always)]
+fn dots<B: Block>(blocks: &[B], x: &[ActivationBlock]) -> F32x8 {
+    let mut sums = F32x8::splat(0.0);
+    for (block, x) in blocks.iter().zip(x) {
+        let mut dots = I32x8::zero();
+        // Four pairs are written out and the rest is a loop, because the site is compiled for size.
+        for q in 0..4 {
+            dots = add_quad(dots, &block.quad(q), &x.pairs[q]);
+            if B::HALVES && q == 1 {
+                sums = add_scaled(sums, dots, block.scale(0), x);
+                dots = I32x8::zero();
             }
         }
-        add_scaled(&mut sums, &dots, block.scale(1), x);
+        sums = add_scaled(sums, dots, block.scale(1), x);
         if let Some(min) = block.min() {
-            for t in 0..T {
-                let sum = F32x4::splat(x[t].sum);
-                sums[t] = from_fn(|v| sums[t][v].plus(min[v].times(sum)));
-            }
+            sums = sums.plus(min.times(F32x8::splat(x.sum)));
         }
     }
-    for (t, sums) in sums.into_iter().enumerate() {
-        let row = &mut out[t * rows..(t + 1) * rows];
-        store(sums, &mut row[group * GROUP..]);
-    }
-    T
-}
-
-#[inline(always)]
-fn add_scaled<const T: usize>(
-    sums: &mut [Rows<F32x4>; T],
-    dots: &[Rows<I32x4>; T],
-    scale: Rows<F32x4>,
-    x: [&ActivationBlock; T],
-) {
-    for t in 0..T {
-        let of_token = F32x4::splat(x[t].scale);
-        sums[t] = from_fn(|v| sums[t][v].plus(dots[t][v].to_f32().times(scale[v].times(of_token))));
-    }
+    sums
 }
 
 #[cfg(test)]

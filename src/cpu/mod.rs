@@ -23,7 +23,5 @@ pub use matrix::Matrix;
 
 /// Values of one block: they share a scale.
 const BLOCK: usize = 32;
-/// Pairs of neighboring columns in one block.
-const PAIRS: usize = BLOCK / 2;
 /// Rows of a matrix that lie side by side.
 const GROUP: usize = 8;

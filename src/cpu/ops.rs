@@ -1,8 +1,8 @@
 //! What a decoder computes between its matrices, on rows of plain `f32`.
 
-use std::array::from_fn;
+use super::lanes::F32x8;
 
-/// Sums that are kept side by side: compilers make SIMD of them, and the order of addition is the same everywhere.
+/// Sums that are kept side by side; the order of addition is the same everywhere.
 const LANES: usize = 8;
 
 /// Largest argument for which [`exp`] is finite, and the one below which it is nothing.
@@ -28,14 +28,19 @@ pub fn exp(x: f32) -> f32 {
     (poly * r * r + r + 1.0) * two_to_n
 }
 
+#[inline(always)]
+fn eight(values: &[f32]) -> F32x8 {
+    F32x8::new([values[0], values[1], values[2], values[3], values[4], values[5], values[6], values[7]])
+}
+
 fn sum_of(x: &[f32], y: &[f32]) -> f32 {
-    let mut sums = [0.0_f32; LANES];
     let (x_chunks, y_chunks) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
     let rest: f32 = x_chunks.remainder().iter().zip(y_chunks.remainder()).map(|(a, b)| a * b).sum();
+    let mut sums = F32x8::splat(0.0);
     for (a, b) in x_chunks.zip(y_chunks) {
-        sums = from_fn(|i| sums[i] + a[i] * b[i]);
+        sums = sums.plus(eight(a).times(eight(b)));
     }
-    sums.iter().sum::<f32>() + rest
+    sums.lanes().iter().sum::<f32>() + rest
 }
 
 /// x / sqrt(mean(x²) + eps) · weight for each row of `x`: (T, n) into `out`: (T, n) (Zhang and Sennrich 2019).
@@ -134,16 +139,15 @@ fn softmax(scores: &mut [f32]) {
 
 /// `weights`: (P) times the columns `at..at + out.len()` of `values`: (P, `width`), into `out`.
 fn mix(weights: &[f32], values: &[f32], width: usize, at: usize, out: &mut [f32]) {
-    for (c, out) in out.chunks_mut(2 * LANES).enumerate() {
-        let at = at + c * 2 * LANES;
+    for (c, out) in out.chunks_mut(LANES).enumerate() {
+        let at = at + c * LANES;
         let rows = values.chunks_exact(width).zip(weights);
-        if out.len() == 2 * LANES {
-            let mut sums = [0.0_f32; 2 * LANES];
-            for (row, weight) in rows {
-                let row = &row[at..at + 2 * LANES];
-                sums = from_fn(|i| sums[i] + weight * row[i]);
+        if out.len() == LANES {
+            let mut sums = F32x8::splat(0.0);
+            for (row, &weight) in rows {
+                sums = sums.plus(eight(&row[at..at + LANES]).times(F32x8::splat(weight)));
             }
-            out.copy_from_slice(&sums);
+            out.copy_from_slice(&sums.lanes());
         } else {
             out.fill(0.0);
             for (row, weight) in rows {
