@@ -25,7 +25,8 @@ pub fn symmetric_eigen(matrix: &[f64], n: usize) -> Result<(Vec<f64>, Vec<Vec<f6
     let mut sweeps = 0;
     loop {
         let off: f64 = (0..n).flat_map(|i| (0..i).map(move |j| (i, j))).map(|(i, j)| a[i * n + j] * a[i * n + j]).sum();
-        if off <= total * 1e-32 {
+        // What is left is rounding noise: n^2 entries of 1e-16 of the matrix's size.
+        if off <= total * 1e-32 * (n * n) as f64 {
             break;
         }
         if sweeps == 100 {
@@ -76,6 +77,8 @@ fn rotate(a: &mut [f64], v: &mut [f64], n: usize, p: usize, q: usize) {
         v[p * n + k] = c * vpk - s * vqk;
         v[q * n + k] = s * vpk + c * vqk;
     }
+    a[p * n + q] = 0.0;
+    a[q * n + p] = 0.0;
 }
 
 /// The Cholesky factor of a symmetric positive definite matrix.

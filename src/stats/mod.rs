@@ -11,6 +11,11 @@
 //! | `noise_ceiling` | how well could a perfect model agree with people who differ? |
 //! | `mantel` | is an agreement of RDMs more than chance? |
 //! | `rdm_bootstrap` | how would it move with other people and other items? |
+//! | `mds`, `cluster` | how to draw likeness: a map, an order of rows |
+//! | `cka` | do two sets of features tell the same items apart? |
+//! | `kappa`, `krippendorff`, `icc` | do raters agree? |
+//! | `reliability` | would a second measurement say the same? |
+//! | `bradley_terry` | who is stronger, from comparisons of two? |
 //! | `bootstrap` | how much would a number move with other items? |
 //! | `permutation` | do two means differ by more than chance? |
 //! | `mcnemar` | do two models fail on different items? |
@@ -23,12 +28,19 @@
 //! `libm`, so that browsers and native builds agree to the last bit.
 
 pub mod bootstrap;
+pub mod bradley_terry;
 pub mod calibration;
+pub mod cka;
+pub mod cluster;
 pub mod distance;
 pub mod distributions;
+pub mod icc;
+pub mod kappa;
+pub mod krippendorff;
 pub mod linalg;
 pub mod mantel;
 pub mod mcnemar;
+pub mod mds;
 pub mod multiplicity;
 pub mod noise_ceiling;
 pub mod permutation;
@@ -37,6 +49,7 @@ pub mod rank;
 pub mod rdm;
 pub mod rdm_bootstrap;
 pub mod rdm_compare;
+pub mod reliability;
 pub mod rng;
 pub mod selective;
 

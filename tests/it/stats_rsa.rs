@@ -198,7 +198,7 @@ fn ten_thousand_resamples_of_fifty_items_recover_a_planted_structure() {
         let middle = now_millis();
         let (models, people) = (std::slice::from_ref(&model), std::slice::from_ref(&person));
         let drawn = bootstrap_evaluation(models, people, measure, Factor::Conditions, N, &mut Pcg32::new(2)).unwrap();
-        println!("{:14} Mantel {:5.0} ms, bootstrap {:5.0} ms", measure.name(), middle - start, now_millis() - middle);
+        eprintln!("{:14} Mantel {:5.0} ms, bootstrap {:5.0} ms", measure.name(), middle - start, now_millis() - middle);
         close(test.p, 1.0 / (N as f64 + 1.0), 1e-15);
         let interval = drawn.percentile(0, 0.95).unwrap();
         assert_eq!((interval.resamples, interval.undefined), (N, 0));
