@@ -10,5 +10,6 @@ pub mod lm_eval;
 pub mod run_summary;
 pub mod scale;
 pub mod similarity;
+pub mod stats_command;
 pub mod study_export;
 pub mod study_summary;

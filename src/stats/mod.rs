@@ -16,11 +16,14 @@
 //! | `kappa`, `krippendorff`, `icc` | do raters agree? |
 //! | `reliability` | would a second measurement say the same? |
 //! | `bradley_terry` | who is stronger, from comparisons of two? |
+//! | `triplets` | which of three is the odd one, and how well could that be predicted? |
+//! | `triplet_embedding` | which points explain such answers? |
 //! | `bootstrap` | how much would a number move with other items? |
 //! | `permutation` | do two means differ by more than chance? |
 //! | `mcnemar` | do two models fail on different items? |
 //! | `multiplicity` | and with several such questions at once? |
 //! | `distributions` | t, F, beta, binomial |
+//! | `minimize` | smooth functions, by L-BFGS |
 //! | `linalg` | small dense matrices, connected parts |
 //! | `rng` | the one seeded source of chance, equal on every target |
 //!
@@ -41,6 +44,7 @@ pub mod linalg;
 pub mod mantel;
 pub mod mcnemar;
 pub mod mds;
+pub mod minimize;
 pub mod multiplicity;
 pub mod noise_ceiling;
 pub mod permutation;
@@ -52,6 +56,8 @@ pub mod rdm_compare;
 pub mod reliability;
 pub mod rng;
 pub mod selective;
+pub mod triplet_embedding;
+pub mod triplets;
 
 /// Why a statistic has no value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -15,6 +15,7 @@ mod stats_calibration;
 mod stats_resampling;
 mod stats_rsa;
 mod stats_structure;
+mod stats_triplets;
 mod store;
 mod studies;
 mod tasks;
