@@ -30,6 +30,7 @@ use likewise::inference::language_model::LanguageModel;
 use likewise::inference::load::{ModelIdentity, load_cpu, load_gpu, probe_from_logits};
 use likewise::inference::oracle::Oracle;
 use likewise::platform;
+use likewise::report::stats_command;
 use likewise::study::simulation::Simulation;
 use likewise::study::study::Study;
 
@@ -138,6 +139,12 @@ enum Command {
         /// Tokens to decode.
         #[arg(long, default_value_t = 64)]
         new_tokens: u32,
+    },
+    /// In: one JSON object with the data; out: one with the statistic. Needs no model. An RDM is its upper triangle row
+    /// by row, null is missing; a wrong field or name is answered with what is right.
+    Stats {
+        /// Such as spearman, rdm-compare, noise-ceiling, mantel, bradley-terry, krippendorff-alpha, ece, aurc, mds.
+        name: String,
     },
     /// Answers a study as a program would; out: judgments marked as simulated. Needs no model.
     Simulate {
@@ -315,7 +322,7 @@ async fn answer<F: Forward>(
             Ok(serde_json::to_value(probe)?)
         }
         Command::Score => Err("scores are answered many at a time".into()),
-        Command::Run { .. } | Command::Bench { .. } | Command::Simulate { .. } => {
+        Command::Run { .. } | Command::Bench { .. } | Command::Simulate { .. } | Command::Stats { .. } => {
             Err("this command reads no lines".into())
         }
     }
@@ -634,9 +641,26 @@ async fn oracle_probes(
     Ok(probes)
 }
 
+/// One statistic for each JSON object on standard input; returns how many were not answered.
+fn statistics(name: &str) -> Result<usize, Failure> {
+    let mut failed = 0;
+    for input in serde_json::Deserializer::from_reader(std::io::stdin().lock()).into_iter::<Value>() {
+        match stats_command::answer(name, &input?) {
+            Ok(found) => println!("{found}"),
+            Err(error) => {
+                eprintln!("{error}");
+                failed += 1;
+            }
+        }
+    }
+    Ok(failed)
+}
+
 async fn work(arguments: &Arguments) -> Result<usize, Failure> {
-    if let Command::Simulate { .. } = arguments.command {
-        return simulate_study(arguments).map(|()| 0);
+    match &arguments.command {
+        Command::Simulate { .. } => return simulate_study(arguments).map(|()| 0),
+        Command::Stats { name } => return statistics(name),
+        _ => {}
     }
     let started = platform::now_millis();
     let file = File::open(&arguments.model).map_err(|error| format!("{}: {error}", arguments.model.display()))?;

@@ -90,6 +90,24 @@ pub fn compare(a: &Rdm, b: &Rdm, measure: Measure) -> Result<Agreement, StatErro
     compare_values(a.values(), b.values(), measure)
 }
 
+/// Mean agreement of all pairs of these RDMs. One minus this is how much people (or simulated participants) differ
+/// among themselves.
+///
+/// # Errors
+/// `TooFew` below two RDMs, and as [`compare`].
+pub fn mean_pairwise(rdms: &[Rdm], measure: Measure) -> Result<f64, StatError> {
+    if rdms.len() < 2 {
+        return Err(StatError::TooFew { n: rdms.len(), needed: 2 });
+    }
+    let mut sum = 0.0;
+    for (place, a) in rdms.iter().enumerate() {
+        for b in &rdms[place + 1..] {
+            sum += compare(a, b, measure)?.value;
+        }
+    }
+    Ok(sum / pair_count(rdms.len()) as f64)
+}
+
 /// As [`compare`] on two upper triangles with NaN for missing pairs.
 ///
 /// # Errors
@@ -342,6 +360,15 @@ mod tests {
             assert!(found.value.is_finite() && found.value > 0.0);
         }
         assert!(compare_values(&a[..2], &[f64::NAN, 1.0], Measure::Pearson).is_err());
+    }
+
+    #[test]
+    fn equal_people_agree_and_one_has_no_other() {
+        let rdm = |values: [f64; 3]| Rdm::from_values(values.to_vec()).unwrap();
+        let (a, b) = (rdm([1.0, 2.0, 3.0]), rdm([3.0, 2.0, 1.0]));
+        let found = mean_pairwise(&[a.clone(), a.clone(), b], Measure::Spearman).unwrap();
+        assert!((found + 1.0 / 3.0).abs() < 1e-12);
+        assert!(mean_pairwise(&[a], Measure::Spearman).is_err());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 """Writes tests/golden/stats/{rdm_compare,noise_ceiling,mantel,distance,dual_variance}.json with rsatoolbox and SciPy.
 
-    pip install rsatoolbox
+    pip install rsatoolbox  (in an environment of its own: it wants an older NumPy than the other scripts)
     python tests/golden/make/stats_rsa.py
 
 Missing pairs are null. rsatoolbox wants the same pairs missing in both, so they are made missing in both here; ours
