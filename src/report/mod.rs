@@ -12,5 +12,4 @@ pub mod scale;
 pub mod similarity;
 pub mod stats_command;
 pub mod study_export;
-pub mod stats_command;
 pub mod study_summary;
