@@ -72,7 +72,7 @@ pub fn silu_gate(gate: &mut [f32], up: &[f32]) {
 pub fn gelu_gate(gate: &mut [f32], up: &[f32]) {
     for (gate, up) in gate.iter_mut().zip(up) {
         let x = *gate;
-        *gate = x / (1.0 + exp(-1.595_769_1 * (x + 0.044_715 * x * x * x))) * up;
+        *gate = x / (1.0 + exp(-1.595_769 * (x + 0.044_715 * x * x * x))) * up;
     }
 }
 

@@ -96,7 +96,7 @@ async fn run_batch<E: Engine>(
     control: &Control<'_>,
 ) -> Result<(), EngineError> {
     for _ in 0..MAX_ROUNDS {
-        let requests: Vec<Request> = batch.iter().flat_map(|asking| asking.requests()).cloned().collect();
+        let requests: Vec<Request> = batch.iter().flat_map(Asking::requests).cloned().collect();
         if requests.is_empty() {
             return Ok(());
         }

@@ -323,7 +323,9 @@ impl CpuForward {
         self.scratch.x.resize(tokens.len() * self.spec.n_embd, 0.0);
         for (&token, x) in tokens.iter().zip(self.scratch.x.chunks_exact_mut(self.spec.n_embd)) {
             self.token_embd.row(token as usize, x);
-            x.iter_mut().for_each(|x| *x *= self.spec.embd_scale);
+            for x in x.iter_mut() {
+                *x *= self.spec.embd_scale;
+            }
         }
         for layer in &mut self.layers {
             pace.step(control).await?;

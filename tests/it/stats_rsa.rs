@@ -184,7 +184,6 @@ fn the_variance_of_both_factors_agrees_with_rsatoolbox() {
 /// Ten thousand resamples of a comparison of 50 items, for each way to resample; prints the time (not asserted: see
 /// `cargo test --release --test it fifty_items -- --nocapture`).
 #[test]
-#[expect(clippy::print_stdout, reason = "times for a person, beside the check")]
 fn ten_thousand_resamples_of_fifty_items_recover_a_planted_structure() {
     const N: usize = 10_000;
     let mut rng = Pcg32::new(50);

@@ -1,5 +1,6 @@
 //! The default model on the GPU and on the processor, held to the f32 oracle. `make test-real` runs this; the model's
 //! path is in `LIKEWISE_MODEL`, or the one that `make model` fetches.
+#![allow(clippy::unwrap_used, reason = "in a test, what is not there is a failure")]
 
 mod files;
 mod gemma;
