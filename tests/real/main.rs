@@ -1,6 +1,10 @@
 //! The default model on the GPU and on the processor, held to the f32 oracle. `make test-real` runs this; the model's
 //! path is in `LIKEWISE_MODEL`, or the one that `make model` fetches.
-#![allow(clippy::unwrap_used, reason = "in a test, what is not there is a failure")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "in a test, what is not there is a failure, and measured figures are shown"
+)]
 
 mod files;
 mod gemma;
