@@ -97,14 +97,14 @@ pub fn words(kind: NoticeKind) -> Words {
         NoticeKind::UnknownFamily => make(
             "unknown_family",
             "Unknown kind of model",
-            "This model's architecture is not supported yet; Llama-like models are.",
-            "Choose a model of the Llama family, such as SmolLM2.",
+            "This model's architecture is not supported; llama, qwen2, qwen3 and gemma3 are.",
+            "Choose a model of one of these families, such as SmolLM2.",
             NOTHING_CHANGED,
         ),
         NoticeKind::UnknownQuantization => make(
             "unknown_quantization",
             "Unknown quantization",
-            "The weights are stored in a form that is not supported yet; F32, F16, Q8_0, Q4_0 and Q4_1 are.",
+            "The weights are stored in a form that is not supported; F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K and Q6_K are.",
             "Choose a file of the same model in one of these forms.",
             NOTHING_CHANGED,
         ),

@@ -253,7 +253,7 @@ fn OwnFile() -> impl IntoView {
             }
         >
             <h2>"Your own model"</h2>
-            <p>"Drop a GGUF file of the Llama family here, or choose one. It is read where it lies and goes nowhere."</p>
+            <p>"Drop a GGUF file of the Llama, Qwen2, Qwen3 or Gemma 3 family here, or choose one. It is read where it lies and goes nowhere."</p>
             <div class="field">
                 <label for="own-file">"GGUF file"</label>
                 <input type="file" id="own-file" data-testid="own-file" accept=".gguf" on:change=move |event| {
