@@ -10,7 +10,7 @@ use crate::models::names::{NameTable, of_layer};
 use crate::models::spec::{Activation, DecoderSpec, RopeStyle};
 use crate::models::weights::{CHUNK_BYTES, check_tensors};
 
-use super::forward::{CpuModel, Forward, TargetLogprob};
+use super::forward::{CpuModel, Forward, TargetLogprob, check_tokens};
 use super::load::CPU_KL_LIMIT;
 
 /// Tokens of a prompt that are read at once.
@@ -347,20 +347,7 @@ impl CpuForward {
     }
 
     fn check(&self, tokens: &[u32], pos: usize) -> Result<(), EngineError> {
-        if tokens.is_empty() {
-            return Err(EngineError::EmptyInput);
-        }
-        let n_tokens = pos + tokens.len();
-        if n_tokens > self.context_length {
-            let as_u32 = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-            return Err(EngineError::ContextTooLong {
-                n_tokens: as_u32(n_tokens),
-                context_length: as_u32(self.context_length),
-            });
-        }
-        if let Some(id) = tokens.iter().find(|&&id| id as usize >= self.spec.n_vocab) {
-            return Err(EngineError::Tokenize { detail: format!("the vocabulary has no token {id}") });
-        }
+        check_tokens(tokens, pos, self.spec.n_vocab, self.context_length)?;
         if pos > self.n_cached {
             return Err(EngineError::Backend { detail: format!("position {pos} is past the end of the cache") });
         }

@@ -54,6 +54,39 @@ impl TargetLogprob {
     }
 }
 
+/// Refuses what no backend can read at `pos..`: nothing, more than fits, or ids that the vocabulary lacks. A device
+/// would read past its tables without a word.
+///
+/// # Errors
+/// [`EngineError::EmptyInput`], [`EngineError::ContextTooLong`], [`EngineError::Tokenize`].
+pub(super) fn check_tokens(
+    tokens: &[u32],
+    pos: usize,
+    n_vocab: usize,
+    context_length: usize,
+) -> Result<(), EngineError> {
+    if tokens.is_empty() {
+        return Err(EngineError::EmptyInput);
+    }
+    check_end(pos + tokens.len(), context_length)?;
+    match tokens.iter().find(|&&id| id as usize >= n_vocab) {
+        Some(id) => Err(EngineError::Tokenize { detail: format!("the vocabulary has no token {id}") }),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a text that ends past the context.
+///
+/// # Errors
+/// [`EngineError::ContextTooLong`].
+pub(super) fn check_end(end: usize, context_length: usize) -> Result<(), EngineError> {
+    let as_u32 = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    if end > context_length {
+        return Err(EngineError::ContextTooLong { n_tokens: as_u32(end), context_length: as_u32(context_length) });
+    }
+    Ok(())
+}
+
 /// A prompt and the texts that are scored as its continuation.
 #[derive(Debug, Clone, Copy)]
 pub struct Trunk<'a> {

@@ -12,7 +12,7 @@ use crate::gpu::kernels::{take_rows, target_logprobs};
 use crate::gpu::{Gpu, GpuError, Layout, Prepared, Readback, Recording, Tensor, prepare};
 use crate::models::decoder::Decoder;
 
-use super::forward::{DrawRule, Drawn, Forward, TargetLogprob, Trunk};
+use super::forward::{DrawRule, Drawn, Forward, TargetLogprob, Trunk, check_end, check_tokens};
 use super::language_model::LanguageModel;
 
 /// Rows of the recordings; a text is read in pieces of the largest one that runs for [`PIECE_MILLIS`] at most, its rest
@@ -320,18 +320,7 @@ impl GpuForward {
     }
 
     fn check(&self, tokens: &[u32], pos: usize) -> Result<(), EngineError> {
-        if tokens.is_empty() {
-            return Err(EngineError::EmptyInput);
-        }
-        self.check_end(pos + tokens.len())
-    }
-
-    fn check_end(&self, end: usize) -> Result<(), EngineError> {
-        let capacity = self.decoder.cache.capacity;
-        if end > capacity {
-            return Err(EngineError::ContextTooLong { n_tokens: end as u32, context_length: capacity as u32 });
-        }
-        Ok(())
+        check_tokens(tokens, pos, self.decoder.spec.n_vocab, self.decoder.cache.capacity)
     }
 }
 
@@ -454,7 +443,7 @@ impl Forward for GpuForward {
         if trunks.iter().any(|trunk| trunk.tokens.is_empty() || trunk.options.iter().any(Vec::is_empty)) {
             return Err(EngineError::EmptyInput);
         }
-        self.check_end(pos + n_rows)?;
+        check_end(pos + n_rows, self.decoder.cache.capacity)?;
         let mut rows = Vec::with_capacity(n_rows);
         let mut n_sums = 0;
         for trunk in trunks {

@@ -3,7 +3,7 @@
 use candle_core::quantized::ggml_file::qtensor_from_ggml;
 use candle_core::{D, DType, Device, Tensor};
 
-use super::forward::{CpuModel, Forward, TargetLogprob};
+use super::forward::{CpuModel, Forward, TargetLogprob, check_tokens};
 use super::load::GPU_KL_LIMIT;
 use crate::eval::engine::{Control, EngineError};
 use crate::formats::FormatError;
@@ -226,20 +226,7 @@ impl Oracle {
     }
 
     fn check(&self, tokens: &[u32], pos: usize) -> Result<(), EngineError> {
-        if tokens.is_empty() {
-            return Err(EngineError::EmptyInput);
-        }
-        let n_tokens = pos + tokens.len();
-        if n_tokens > self.context_length {
-            let as_u32 = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-            return Err(EngineError::ContextTooLong {
-                n_tokens: as_u32(n_tokens),
-                context_length: as_u32(self.context_length),
-            });
-        }
-        if let Some(id) = tokens.iter().find(|&&id| id as usize >= self.spec.n_vocab) {
-            return Err(EngineError::Tokenize { detail: format!("the vocabulary has no token {id}") });
-        }
+        check_tokens(tokens, pos, self.spec.n_vocab, self.context_length)?;
         let cached = |layer: &Layer| layer.cache.as_ref().map_or(Ok(0), |(keys, _)| keys.dim(1));
         for layer in &self.layers {
             if cached(layer).map_err(backend)? < pos {

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use likewise::eval::engine::{Control, Engine, Prompt, Request, Response, Sampling};
+use likewise::eval::engine::{Control, Engine, EngineError, Prompt, Request, Response, Sampling};
 use likewise::gpu::Gpu;
 use likewise::inference::forward::TargetLogprob;
 use likewise::inference::gpu_engine::GpuEngine;
@@ -211,4 +211,14 @@ fn a_shared_beginning_is_read_once_and_only_scores_come_back() {
     // The beginning is still cached: eight trunks of two tokens and their options are one piece.
     assert!(after.passes - before.passes <= 6, "{} passes", after.passes - before.passes);
     assert!(after.read_bytes - before.read_bytes < 4096, "{} bytes", after.read_bytes - before.read_bytes);
+}
+
+#[test]
+fn a_token_outside_the_vocabulary_is_refused_not_read() {
+    let mut engine = load("tiny-llama-q4_1", pollster::block_on(Gpu::new()).unwrap());
+    for prompt in [vec![u32::MAX], vec![1, 2, 1 << 20, 3]] {
+        let request = Request::Next { prompt: Prompt::Tokens(prompt), n_top: 1 };
+        let answer = pollster::block_on(engine.respond(&[request], &Control::quiet())).remove(0);
+        assert!(matches!(answer, Err(EngineError::Tokenize { .. })), "{answer:?}");
+    }
 }
