@@ -13,8 +13,9 @@ use clap::{Parser, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use likewise::eval::bench::measure;
 use likewise::eval::engine::{
-    Control, Engine, EngineError, EngineInfo, Finish, Message, Prompt, Request, Response, Role, Sampling, SelfTest,
+    Control, Engine, EngineError, EngineInfo, Finish, Message, Prompt, Request, Response, Sampling, SelfTest, Work,
 };
 use likewise::eval::import::import_items;
 use likewise::eval::run::{ItemResult, Method, PromptFormat, RUN_SCHEMA, Run, RunStatus, Settings};
@@ -23,7 +24,7 @@ use likewise::eval::{runner, tasks};
 use likewise::formats::FormatError;
 use likewise::formats::catalog::{Catalog, SelfTestProbe};
 use likewise::formats::source::ByteSource;
-use likewise::gpu::{Counters, Gpu, GpuError};
+use likewise::gpu::{Gpu, GpuError};
 use likewise::inference::cpu_engine::CpuForward;
 use likewise::inference::forward::Forward;
 use likewise::inference::language_model::LanguageModel;
@@ -132,14 +133,7 @@ enum Command {
         out: PathBuf,
     },
     /// Measures speed, counts work a decoded token; tokens a second, seconds and bytes.
-    Bench {
-        /// Tokens of the prompts.
-        #[arg(long, default_value_t = 256)]
-        prompt_tokens: usize,
-        /// Tokens to decode.
-        #[arg(long, default_value_t = 64)]
-        new_tokens: u32,
-    },
+    Bench,
     /// In: one JSON object with the data; out: one with the statistic. Needs no model. An RDM is its upper triangle row
     /// by row, null is missing; a wrong field or name is answered with what is right.
     Stats {
@@ -322,7 +316,7 @@ async fn answer<F: Forward>(
             Ok(serde_json::to_value(probe)?)
         }
         Command::Score => Err("scores are answered many at a time".into()),
-        Command::Run { .. } | Command::Bench { .. } | Command::Simulate { .. } | Command::Stats { .. } => {
+        Command::Run { .. } | Command::Bench | Command::Simulate { .. } | Command::Stats { .. } => {
             Err("this command reads no lines".into())
         }
     }
@@ -515,95 +509,32 @@ async fn run_task<E: Engine>(engine: &mut E, arguments: &Arguments) -> Result<us
     Ok(usize::from(ended.is_err()))
 }
 
-/// Prompts that `bench` reads, and questions that it scores.
-const N_PROMPTS: u32 = 3;
-const N_SCORED: u32 = 8;
-
-/// What only a GPU can report.
-struct GpuMeter {
-    gpu: Gpu,
-    weight_bytes: u64,
-}
-
-async fn bench<F: Forward>(
-    engine: &mut LanguageModel<F>,
-    arguments: &Arguments,
-    load_s: f64,
-    meter: Option<&GpuMeter>,
-) -> Result<(), Failure> {
-    let Command::Bench { prompt_tokens, new_tokens } = arguments.command else { return Err("not a bench".into()) };
-    let text = engine.codec().encode("The river ran past the old mill and through the town. ", false)?;
-    // Prompts that differ from their first token on share nothing with what is cached.
-    let prompt = |first: u32| -> Vec<u32> {
-        std::iter::once(1000 + first).chain(text.iter().copied().cycle()).take(prompt_tokens.max(1)).collect()
-    };
-    // The first pass of each size compiles and prepares; what follows is measured.
-    engine.logits_after(&prompt(0), &control()).await?;
-    let started = platform::now_millis();
-    for i in 1..=N_PROMPTS {
-        engine.logits_after(&prompt(i), &control()).await?;
-    }
-    let prefill_s = (platform::now_millis() - started) / 1e3;
-
-    let decode = |prompt: Vec<u32>, limit| Request::Generate {
-        prompt: Prompt::Tokens(prompt),
-        sampling: Sampling::GREEDY,
-        seed: 1,
-        limit,
-        stop: Vec::new(),
-        allowed: Vec::new(),
-        n_top: 0,
-    };
-    ask(engine, decode(prompt(0), 9)).await?;
-    // The prompt is read before the clock starts.
-    engine.logits_after(&prompt(4), &control()).await?;
-    let before = meter.map(|meter| meter.gpu.counters()).unwrap_or_default();
-    let started = platform::now_millis();
-    let answer = ask(engine, decode(prompt(4), new_tokens.saturating_add(1))).await?;
-    let Response::Text { tokens, .. } = answer else { return Err("unexpected answer".into()) };
-    let decode_s = (platform::now_millis() - started) / 1e3;
-    let after = meter.map(|meter| meter.gpu.counters()).unwrap_or_default();
-    // The first token comes from the prompt's logits.
-    let n_decoded = tokens.len().saturating_sub(1);
-    if n_decoded == 0 {
-        return Err("the model ended its answer at once; nothing was decoded".into());
-    }
-
-    let score = |i: u32| Request::Choose {
-        prompt: Prompt::Chat(vec![Message {
-            role: Role::User,
-            content: format!("Question {i}: is the sky blue on a clear day?"),
-        }]),
-        options: ["Yes, it is", "No, it is not", "It is green", "I don't know"].map(str::to_owned).to_vec(),
-    };
-    ask(engine, score(0)).await?;
-    let started = platform::now_millis();
-    for i in 1..=N_SCORED {
-        ask(engine, score(i)).await?;
-    }
-    let score_s = (platform::now_millis() - started) / 1e3;
-    let per_token =
-        |count: fn(&Counters) -> u64| meter.map(|_| (count(&after) - count(&before)) as f64 / n_decoded as f64);
+/// The measurement that the page makes too, as rates and as work for each token.
+async fn bench<E: Engine>(engine: &mut E, load_s: f64, weight_bytes: Option<u64>) -> Result<(), Failure> {
+    let measures = measure(engine, &control(), &|_| {}).await?;
+    let n_decoded = f64::from(measures.decode.n);
+    let per_token = |count: fn(&Work) -> u64| measures.decode_work.as_ref().map(|work| count(work) as f64 / n_decoded);
     println!(
         "{}",
         json!({
-            "prefill_tokens_per_s": f64::from(N_PROMPTS) * prompt_tokens.max(1) as f64 / prefill_s,
-            "decode_tokens_per_s": n_decoded as f64 / decode_s,
-            "score_prompts_per_s": f64::from(N_SCORED) / score_s,
+            "prefill_tokens_per_s": measures.prefill.per_second(),
+            "decode_tokens_per_s": measures.decode.per_second(),
+            "score_prompts_per_s": measures.score.per_second(),
             "load_s": load_s,
-            "prompt_tokens": prompt_tokens.max(1),
-            "decoded_tokens": n_decoded,
-            "dispatches_per_token": per_token(|c| c.dispatches),
-            "passes_per_token": per_token(|c| c.passes),
-            "submits_per_token": per_token(|c| c.submits),
-            "uploads_per_token": per_token(|c| c.uploads),
-            "upload_bytes_per_token": per_token(|c| c.upload_bytes),
-            "read_bytes_per_token": per_token(|c| c.read_bytes),
-            "weight_bytes_per_token": meter.map(|meter| meter.weight_bytes),
-            "peak_gpu_bytes": meter.map(|meter| meter.gpu.peak_bytes()),
-            "backend": engine.info().backend,
-            "quantization": engine.info().quantization,
-            "adapter": engine.info().adapter,
+            "prompt_tokens": measures.prefill.n,
+            "decoded_tokens": measures.decode.n,
+            "scored_prompts": measures.score.n,
+            "dispatches_per_token": per_token(|work| work.dispatches),
+            "passes_per_token": per_token(|work| work.passes),
+            "submits_per_token": per_token(|work| work.submits),
+            "uploads_per_token": per_token(|work| work.uploads),
+            "upload_bytes_per_token": per_token(|work| work.upload_bytes),
+            "read_bytes_per_token": per_token(|work| work.read_bytes),
+            "weight_bytes_per_token": weight_bytes,
+            "peak_gpu_bytes": measures.decode_work.map(|work| work.peak_bytes),
+            "backend": measures.engine.backend,
+            "quantization": measures.engine.quantization,
+            "adapter": measures.engine.adapter,
         })
     );
     Ok(())
@@ -613,12 +544,12 @@ async fn perform<F: Forward>(
     engine: &mut LanguageModel<F>,
     arguments: &Arguments,
     load_s: f64,
-    meter: Option<&GpuMeter>,
+    weight_bytes: Option<u64>,
 ) -> Result<usize, Failure> {
     accept(engine.info())?;
     match &arguments.command {
         Command::Run { .. } => run_task(engine, arguments).await,
-        Command::Bench { .. } => bench(engine, arguments, load_s, meter).await.map(|()| 0),
+        Command::Bench => bench(engine, load_s, weight_bytes).await.map(|()| 0),
         command => serve_lines(engine, command, arguments.seed).await,
     }
 }
@@ -690,9 +621,9 @@ async fn work(arguments: &Arguments) -> Result<usize, Failure> {
     let (budget, control) = (arguments.budget_bytes, control());
     let seconds = || (platform::now_millis() - started) / 1e3;
     if let Some(gpu) = gpu {
-        let mut engine = load_gpu(&source, gpu.clone(), &identity, budget, &|_, _, _| {}, &control).await?;
-        let meter = GpuMeter { gpu, weight_bytes: engine.forward().weight_bytes() };
-        perform(&mut engine, arguments, seconds(), Some(&meter)).await
+        let mut engine = load_gpu(&source, gpu, &identity, budget, &|_, _, _| {}, &control).await?;
+        let weight_bytes = engine.forward().weight_bytes();
+        perform(&mut engine, arguments, seconds(), Some(weight_bytes)).await
     } else if probing || arguments.arithmetic == ArithmeticChoice::Oracle {
         let mut engine = load_cpu::<Oracle>(&source, &identity, budget, &|_, _, _| {}, &control).await?;
         perform(&mut engine, arguments, seconds(), None).await
