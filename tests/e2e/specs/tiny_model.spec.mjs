@@ -32,7 +32,7 @@ for (const project of ["cpu", "gpu"]) {
     await id("chat-input").fill("Hello");
     await id("chat-input").press("Enter");
     await id("answer").waitFor();
-    await page.waitForFunction(() => document.querySelectorAll("[data-testid=answer] [data-testid=word]").length >= 3);
+    await id("answer").getByTestId("word").nth(2).waitFor();
     // It has no idea of an end: stop it, unless the limit came first.
     if (await id("chat-stop").isEnabled()) await id("chat-stop").click({ timeout: 1000 }).catch(() => {});
     await id("chat-send").and(page.locator(":enabled")).waitFor();
