@@ -1,9 +1,9 @@
 //! The forward pass of a pre-norm decoder, appended to a recording as a straight line.
 
 use crate::gpu::kernels::heads::{Heads, Style};
-use crate::gpu::kernels::matvec::{self, Folded};
+use crate::gpu::kernels::matvec::{self, Added, Folded};
 use crate::gpu::kernels::{attend_one, attention, embed, gated, matmul, rms_norm, split_heads};
-use crate::gpu::{Gpu, GpuError, Recording, Tensor};
+use crate::gpu::{Gpu, GpuError, Layout, Recording, Tensor};
 
 use super::kv_cache::KvCache;
 use super::spec::{Activation, DecoderSpec, RopeStyle};
@@ -34,14 +34,19 @@ impl Decoder {
     /// stream after the last block, `F32[M, n_embd]`, before the last norm. `places: U32[M, 4]` says what each row sees
     /// (see [`split_heads`]); a single row sees all before it.
     pub fn forward(&self, rec: &mut Recording, tokens: &Tensor, places: &Tensor, state: &Tensor) -> Tensor {
-        let x = embed::record(rec, &self.weights.token_embd, tokens, self.spec.embd_scale, state);
+        let mut x = embed::record(rec, &self.weights.token_embd, tokens, self.spec.embd_scale, state);
+        let mut product = None;
         for (layer, (weights, (keys, values))) in self.weights.layers.iter().zip(&self.cache.layers).enumerate() {
             let heads = self.heads(layer, weights);
             if x.rows() == 1 {
-                self.block_of_one(rec, &x, weights, &heads, (keys, values), state);
+                (x, product) = self.block_of_one(rec, x, product, weights, &heads, (keys, values), state);
             } else {
                 self.block(rec, &x, weights, &heads, (keys, values), places, state);
             }
+        }
+        let last_norm = self.weights.layers.last().and_then(|layer| layer.ffn_post_norm.as_ref());
+        if let (Some(product), Some(gain)) = (product, last_norm) {
+            rms_norm::record(rec, &product, gain, self.spec.rms_eps, Some(&x), state);
         }
         x
     }
@@ -70,30 +75,79 @@ impl Decoder {
         self.add(rec, x, &weights.ffn_down, &activated, weights.ffn_post_norm.as_ref(), state);
     }
 
-    /// The same for one token in five dispatches (and one more for each norm after a layer): launches are what a
-    /// decoded token costs.
+    /// The same for one token in five dispatches: launches are what a decoded token costs. Where what a layer adds is
+    /// normed first, that waits for the next layer to read it: `product`, of the block before and of this one.
     fn block_of_one(
         &self,
         rec: &mut Recording,
-        x: &Tensor,
+        x: Tensor,
+        product: Option<Tensor>,
         weights: &LayerWeights,
         heads: &Heads,
         cache: (&Tensor, &Tensor),
         state: &Tensor,
-    ) {
-        let normed = |gain| Folded { norm: Some((gain, self.spec.rms_eps)), ..Folded::default() };
-        let qkv = matvec::record(rec, &weights.attn_qkv, x, normed(&weights.attn_norm), state);
+    ) -> (Tensor, Option<Tensor>) {
+        let waiting = |product: Option<Tensor>, gains: &Option<Tensor>| product.zip(gains.clone());
+        let (qkv, x) = self.read_one(
+            rec,
+            x,
+            waiting(product, &weights.attn_norms),
+            (&weights.attn_qkv, &weights.attn_norm),
+            None,
+            state,
+        );
         let attended = attend_one(rec, &qkv, heads, cache, state);
-        self.add(rec, x, &weights.attn_output, &attended, weights.attn_post_norm.as_ref(), state);
+        let product = self.add_one(rec, &x, &weights.attn_output, &attended, weights.attn_post_norm.is_some(), state);
 
-        let folded = normed(&weights.ffn_norm);
-        let activated = if weights.ffn_gate_up.parts().len() == 1 {
-            matvec::record(rec, &weights.ffn_gate_up, x, Folded { gated: Some(self.activation()), ..folded }, state)
-        } else {
-            let gate_up = matvec::record(rec, &weights.ffn_gate_up, x, folded, state);
-            gated::record(rec, &gate_up, self.activation(), state)
+        let at_once = weights.ffn_gate_up.parts().len() == 1;
+        let (mut activated, x) = self.read_one(
+            rec,
+            x,
+            waiting(product, &weights.ffn_norms),
+            (&weights.ffn_gate_up, &weights.ffn_norm),
+            at_once.then(|| self.activation()),
+            state,
+        );
+        if !at_once {
+            activated = gated::record(rec, &activated, self.activation(), state);
+        }
+        let product = self.add_one(rec, &x, &weights.ffn_down, &activated, weights.ffn_post_norm.is_some(), state);
+        (x, product)
+    }
+
+    /// What a layer of one token reads: `w` times the normed residual stream, and the stream with what waited to be
+    /// added to it.
+    fn read_one(
+        &self,
+        rec: &mut Recording,
+        x: Tensor,
+        waiting: Option<(Tensor, Tensor)>,
+        (w, gain): (&Tensor, &Tensor),
+        gated: Option<gated::Activation>,
+        state: &Tensor,
+    ) -> (Tensor, Tensor) {
+        let folded = Folded { norm: Some((gain, self.spec.rms_eps)), gated, ..Folded::default() };
+        let Some((product, gains)) = waiting else {
+            return (matvec::record(rec, w, &x, folded, state), x);
         };
-        self.add(rec, x, &weights.ffn_down, &activated, weights.ffn_post_norm.as_ref(), state);
+        let sum = rec.scratch("settled", x.shape(), Layout::F32);
+        let added = Some(Added { product: &product, gains: &gains, sum: &sum });
+        (matvec::record(rec, w, &x, Folded { added, ..folded }, state), sum)
+    }
+
+    /// Adds `w` times `y` to the residual stream of one token; gives it instead where it is normed first.
+    fn add_one(
+        &self,
+        rec: &mut Recording,
+        x: &Tensor,
+        w: &Tensor,
+        y: &Tensor,
+        is_normed: bool,
+        state: &Tensor,
+    ) -> Option<Tensor> {
+        let add_to = (!is_normed).then_some(x);
+        let product = matvec::record(rec, w, y, Folded { add_to, ..Folded::default() }, state);
+        is_normed.then_some(product)
     }
 
     /// Adds `w` times `y` to the residual stream, normed first if there is a norm for it.

@@ -29,6 +29,8 @@ pub struct LayerWeights {
     pub attn_output: Tensor,
     /// Norm of what attention adds, (`n_embd`), if the model has it.
     pub attn_post_norm: Option<Tensor>,
+    /// `attn_norm` and the norm of what the block before adds last, (2, `n_embd`), if there is one.
+    pub attn_norms: Option<Tensor>,
     /// Norm before the feed-forward layer, (`n_embd`).
     pub ffn_norm: Tensor,
     /// Gate and up, (2 `n_ff`, `n_embd`).
@@ -37,6 +39,8 @@ pub struct LayerWeights {
     pub ffn_down: Tensor,
     /// Norm of what the feed-forward layer adds, (`n_embd`), if the model has it.
     pub ffn_post_norm: Option<Tensor>,
+    /// `ffn_norm` and `attn_post_norm`, (2, `n_embd`), if the model has it.
+    pub ffn_norms: Option<Tensor>,
 }
 
 /// All weights of a decoder on one device.
@@ -164,7 +168,12 @@ pub fn device_bytes(header: &GgufHeader) -> Result<u64, FormatError> {
 }
 
 /// Where the rows of each tensor of the file go; of a vector, its values.
-type Places = BTreeMap<String, (Tensor, usize)>;
+type Places = BTreeMap<String, Vec<(Tensor, usize)>>;
+
+/// Adds a place for a tensor.
+fn put(places: &mut Places, name: &str, tensor: &Tensor, first: usize) {
+    places.entry(name.to_owned()).or_default().push((tensor.clone(), first));
+}
 
 /// Makes one table for matrices that are multiplied with the same activations. Neighbors of one quantization lie in one
 /// buffer, so that one dispatch serves them; others are parts of their own.
@@ -180,7 +189,7 @@ fn stack(gpu: &Gpu, header: &GgufHeader, names: &[String], places: &mut Places) 
         let table = gpu.create_table(&name, &[n_rows(alike), cols], layout)?;
         let mut first = 0;
         for entry in alike {
-            places.insert(entry.name.clone(), (table.clone(), first));
+            put(places, &entry.name, &table, first);
             first += rows(entry);
         }
         tables.push(table);
@@ -204,7 +213,7 @@ fn create(
     let alone = |name: &str, places: &mut Places| -> Result<Tensor, ModelError> {
         let entry = header.tensor(name)?;
         let tensor = gpu.create_table(name, &entry.shape, layout_of(entry)?)?;
-        places.insert(name.to_owned(), (tensor.clone(), 0));
+        put(places, name, &tensor, 0);
         Ok(tensor)
     };
     let mut layers = Vec::with_capacity(spec.n_layers);
@@ -216,7 +225,7 @@ fn create(
         gpu.write_f32(&attn_vectors, 0, &freqs)?;
         let mut first = freqs.len();
         for (pattern, len) in vectors(spec, names) {
-            places.insert(of(pattern), (attn_vectors.clone(), first));
+            put(&mut places, &of(pattern), &attn_vectors, first);
             first += len;
         }
         let post_norm = |pattern, places: &mut Places| {
@@ -224,6 +233,16 @@ fn create(
         };
         let attn_post_norm = post_norm(names.attn_post_norm, &mut places)?;
         let ffn_post_norm = post_norm(names.ffn_post_norm, &mut places)?;
+        let pair = |norm: &str, post_norm: String, places: &mut Places| -> Result<Tensor, ModelError> {
+            let tensor = gpu.create(&format!("{norm}+{post_norm}"), &[2, spec.n_embd], Layout::F32)?;
+            put(places, norm, &tensor, 0);
+            put(places, &post_norm, &tensor, spec.n_embd);
+            Ok(tensor)
+        };
+        let before = layer.checked_sub(1).filter(|_| spec.post_norms).map(|last| of_layer(names.ffn_post_norm, last));
+        let attn_norms = before.map(|last| pair(&of(names.attn_norm), last, &mut places)).transpose()?;
+        let inside = spec.post_norms.then(|| of(names.attn_post_norm));
+        let ffn_norms = inside.map(|post| pair(&of(names.ffn_norm), post, &mut places)).transpose()?;
         let qkv = [of(names.attn_q), of(names.attn_k), of(names.attn_v)];
         layers.push(LayerWeights {
             attn_norm: alone(&of(names.attn_norm), &mut places)?,
@@ -231,10 +250,12 @@ fn create(
             attn_vectors,
             attn_output: alone(&of(names.attn_output), &mut places)?,
             attn_post_norm,
+            attn_norms,
             ffn_norm: alone(&of(names.ffn_norm), &mut places)?,
             ffn_gate_up: stack(gpu, header, &[of(names.ffn_gate), of(names.ffn_up)], &mut places)?,
             ffn_down: alone(&of(names.ffn_down), &mut places)?,
             ffn_post_norm,
+            ffn_norms,
         });
     }
     let token_embd = alone(names.token_embd, &mut places)?;
@@ -266,7 +287,7 @@ pub async fn upload(
     let mut chunk = Vec::new();
     for entry in &header.tensors {
         let missing = || FormatError::MissingTensor { name: entry.name.clone() };
-        let (tensor, first_row) = places.get(&entry.name).ok_or_else(missing)?;
+        let places = places.get(&entry.name).ok_or_else(missing)?;
         let (rows, _) = rows_cols(entry);
         let row_bytes = entry.size_bytes / rows.max(1) as u64;
         let rows_a_chunk = (CHUNK_BYTES as u64 / row_bytes.max(1)).max(1) as usize;
@@ -275,10 +296,12 @@ pub async fn upload(
             let n_rows = rows_a_chunk.min(rows - row);
             let start = entry.offset + row as u64 * row_bytes;
             source.read(start..start + n_rows as u64 * row_bytes, &mut chunk).await?;
-            if entry.shape.len() == 1 {
-                gpu.write_f32(tensor, *first_row, &dequantize(entry.dtype, &chunk)?)?;
-            } else {
-                gpu.write_rows(tensor, first_row + row, &chunk)?;
+            for (tensor, first) in places {
+                if entry.shape.len() == 1 {
+                    gpu.write_f32(tensor, first + row, &dequantize(entry.dtype, &chunk)?)?;
+                } else {
+                    gpu.write_rows(tensor, first + row, &chunk)?;
+                }
             }
             row += n_rows;
             done += n_rows as u64 * row_bytes;

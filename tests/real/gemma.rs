@@ -1,7 +1,7 @@
 //! Gemma 3 270M in `Q4_K_M` on the GPU against transformers: quantizations of five kinds, a table over the binding limit,
 //! windows. The file is in `LIKEWISE_GEMMA`, or the one that `tools/model.py gemma` fetches.
 
-use likewise::eval::engine::{Control, Engine, SelfTest};
+use likewise::eval::engine::{Control, Engine, Prompt, Request, Response, Sampling, SelfTest};
 use likewise::formats::catalog::{Catalog, SelfTestProbe};
 use likewise::formats::quant::Dtype;
 use likewise::gpu::Gpu;
@@ -48,4 +48,26 @@ fn the_gpu_agrees_with_transformers_also_past_the_window() {
     let logits = pollster::block_on(model.logits_after(&long.tokens, &control)).unwrap();
     let kl = kl_from_probe(&long, &logits).unwrap().unwrap();
     assert!(kl.abs() < 1e-8, "{kl}");
+
+    let generate = |limit| Request::Generate {
+        prompt: Prompt::Tokens(long.tokens[..8].to_vec()),
+        sampling: Sampling::GREEDY,
+        seed: 0,
+        limit,
+        stop: Vec::new(),
+        allowed: Vec::new(),
+        n_top: 0,
+    };
+    // The first token comes with the prompt.
+    let counts: Vec<u64> = [1, 3]
+        .map(|limit| {
+            let before = model.work().unwrap();
+            let answer = pollster::block_on(model.respond(&[generate(limit)], &control)).remove(0).unwrap();
+            let Response::Text { tokens, .. } = answer else { panic!("{answer:?}") };
+            assert_eq!(tokens.len(), limit as usize);
+            model.work().unwrap().since(&before).dispatches
+        })
+        .to_vec();
+    let per_token = (counts[1] - counts[0]) / 2;
+    assert!(per_token <= 120, "{per_token} dispatches a token");
 }

@@ -6,7 +6,7 @@ use crate::gpu::tensor::{Layout, Tensor};
 use super::{WeightKernels, check_state, groups, of_layout, planes, weight_kernels};
 
 /// The shaders.
-pub static KERNELS: WeightKernels = weight_kernels!("embed", include_str!("embed.wgsl"), 32, 0);
+pub static KERNELS: WeightKernels = weight_kernels!("embed", include_str!("embed.wgsl"), 32, Nothing);
 
 /// Looks up `tokens: U32[M]` in `table: [V, C]` (any layout, C a multiple of 32) and gives `F32[M, C]`, times
 /// `scale`. A token past the end reads the last row. One dispatch a part of the table.

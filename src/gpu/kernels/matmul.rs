@@ -7,10 +7,10 @@ use super::matvec::{self, Folded};
 use super::{WeightKernels, check_f32, check_state, groups, of_layout, planes, weight_kernels};
 
 /// The shaders for several rows of activations, by tiles in shared memory.
-pub static TILED: WeightKernels = weight_kernels!("matmul_tiled", include_str!("matmul_tiled.wgsl"), 32, 0);
+pub static TILED: WeightKernels = weight_kernels!("matmul_tiled", include_str!("matmul_tiled.wgsl"), 32, Nothing);
 
 /// The same from registers alone, for adapters whose shared memory is no faster than any other.
-pub static WIDE: WeightKernels = weight_kernels!("matmul_wide", include_str!("matmul_wide.wgsl"), 32, 0);
+pub static WIDE: WeightKernels = weight_kernels!("matmul_wide", include_str!("matmul_wide.wgsl"), 32, Nothing);
 
 /// `w: [N, K]` (any layout, K a multiple of 32) times `x: F32[M, K]` gives `F32[M, N]`, `out[m, n] = dot(w[n], x[m])`,
 /// or adds the product to `add_to: F32[M, N]`. One dispatch a part of the weights.

@@ -10,8 +10,6 @@ struct Params { blocks: u32, n: u32, first: u32, flags: u32, eps: f32, up: u32, 
 @group(0) @binding(3) var<storage, read> state: array<u32>;
 @group(0) @binding(4) var<storage, read> gain: array<vec4<f32>>;
 
-// First binding of the weights.
-const W0 = 5u;
 const NORMED = 1u;
 const ADDED = 2u;
 const GATED = 4u;
@@ -19,13 +17,26 @@ const GELU = 8u;
 
 var<workgroup> partial: array<vec4<f32>, 32>;
 
+// Of each lane's `squares`, the factor that makes their root mean square one; every lane must call it.
+fn root_scale(lane: u32, squares: vec4<f32>) -> f32 {
+  partial[lane] = squares;
+  workgroupBarrier();
+  var all = vec4<f32>();
+  for (var i = 0u; i < 32u; i++) { all += partial[i]; }
+  workgroupBarrier();
+  let sum = (all.x + all.y) + (all.z + all.w);
+  return 1.0 / sqrt(sum / f32(params.blocks * 32u) + params.eps);
+}
+
+fn x_normed(i: u32) -> vec4<f32> { return x_at(i) * gain[i]; }
+
 fn x_block(i: u32) -> Block {
   let o = i * 8u;
   if ((params.flags & NORMED) == 0u) {
     return Block(x[o], x[o + 1u], x[o + 2u], x[o + 3u], x[o + 4u], x[o + 5u], x[o + 6u], x[o + 7u]);
   }
-  return Block(x[o] * gain[o], x[o + 1u] * gain[o + 1u], x[o + 2u] * gain[o + 2u], x[o + 3u] * gain[o + 3u],
-               x[o + 4u] * gain[o + 4u], x[o + 5u] * gain[o + 5u], x[o + 6u] * gain[o + 6u], x[o + 7u] * gain[o + 7u]);
+  return Block(x_normed(o), x_normed(o + 1u), x_normed(o + 2u), x_normed(o + 3u),
+               x_normed(o + 4u), x_normed(o + 5u), x_normed(o + 6u), x_normed(o + 7u));
 }
 
 // Of the lanes that share the rows of `lane`; every lane must call it.
@@ -44,15 +55,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   if (state[1] == 0u) { return; }
   var scale = 1.0;
   if ((params.flags & NORMED) != 0u) {
+    settle(lane, group.x == 0u);
     var squares = vec4<f32>();
-    for (var i = lane; i < params.blocks * 8u; i += 32u) { squares += x[i] * x[i]; }
-    partial[lane] = squares;
-    workgroupBarrier();
-    squares = vec4<f32>();
-    for (var i = 0u; i < 32u; i++) { squares += partial[i]; }
-    workgroupBarrier();
-    let sum = (squares.x + squares.y) + (squares.z + squares.w);
-    scale = 1.0 / sqrt(sum / f32(params.blocks * 32u) + params.eps);
+    for (var i = lane; i < params.blocks * 8u; i += 32u) {
+      let v = x_at(i);
+      squares += v * v;
+    }
+    scale = root_scale(lane, squares);
   }
   let n = group.x * (128u / params.split) + (lane / params.split) * 4u;
   let share = lane % params.split;

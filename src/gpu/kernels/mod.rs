@@ -44,7 +44,9 @@ pub fn all() -> Vec<&'static Kernel> {
         &draw::KERNEL,
         &target_logprobs::KERNEL,
     ];
-    all.extend([&embed::KERNELS, &matvec::KERNELS, &matmul::TILED, &matmul::WIDE].into_iter().flatten());
+    all.extend(
+        [&embed::KERNELS, &matvec::KERNELS, &matvec::SETTLED, &matmul::TILED, &matmul::WIDE].into_iter().flatten(),
+    );
     all
 }
 
@@ -68,11 +70,11 @@ const Q5_K: &str = include_str!("prelude/q5_k.wgsl");
 const Q6_K: &str = include_str!("prelude/q6_k.wgsl");
 
 /// One kernel for each layout of weights: `weight_block` of the layout, then the shader that calls it. Bindings 1 to 3
-/// are input, output and state; as many more inputs as the last argument says and the planes of the weights, from the
-/// shader's `W0` on, follow. [`of_layout`] finds one.
+/// are input, output and state; those of the last argument and the planes of the weights, from the shader's `W0` on,
+/// follow. [`of_layout`] finds one.
 macro_rules! weight_kernels {
-    ($name:literal, $source:expr, $params_size:literal, $n_extra:literal) => {
-        weight_kernels!(@all $name, $source, $params_size, $n_extra,
+    ($name:literal, $source:expr, $params_size:literal, $extra:ident) => {
+        weight_kernels!(@all $name, $source, $params_size, $extra,
             ("f32", 1, [super::F32]),
             ("f16", 1, [super::HALF, super::F16]),
             ("bf16", 1, [super::BF16]),
@@ -85,12 +87,12 @@ macro_rules! weight_kernels {
             ("q5_k", 2, [super::NIBBLES, super::FIVE, super::K_SCALE, super::Q5_K]),
             ("q6_k", 2, [super::NIBBLES, super::Q6_K]))
     };
-    (@all $name:literal, $source:expr, $params_size:literal, $n_extra:literal,
+    (@all $name:literal, $source:expr, $params_size:literal, $extra:ident,
         $(($layout:literal, $n_planes:literal, [$($part:path),*])),*) => {
         [$(crate::gpu::kernel::Kernel {
             name: concat!($name, "_", $layout),
             sources: &[super::BLOCK, super::ACTIVATION, $($part,)* $source],
-            bindings: super::weight_bindings($n_planes + $n_extra),
+            bindings: super::Extra::$extra.bindings($n_planes),
             params_size: $params_size,
         }),*]
     };
@@ -100,10 +102,27 @@ use weight_kernels;
 /// Kernels of one operation, one for each layout of weights.
 pub type WeightKernels = [Kernel; 11];
 
-const fn weight_bindings(n_after_state: usize) -> &'static [Access] {
-    use Access::{Read, Write};
-    const MOST: &[Access] = &[Read, Write, Read, Read, Read, Read, Read];
-    MOST.split_at(3 + n_after_state).0
+/// What a kernel binds between the state and the weights.
+enum Extra {
+    /// Nothing.
+    Nothing,
+    /// One input.
+    Gain,
+    /// Two inputs and an output.
+    Settled,
+}
+
+impl Extra {
+    const fn bindings(self, n_planes: usize) -> &'static [Access] {
+        use Access::{Read, Write};
+        const READ: &[Access] = &[Read, Write, Read, Read, Read, Read];
+        const SETTLED: &[Access] = &[Read, Write, Read, Read, Read, Write, Read, Read];
+        match self {
+            Self::Nothing => READ.split_at(3 + n_planes).0,
+            Self::Gain => READ.split_at(4 + n_planes).0,
+            Self::Settled => SETTLED.split_at(6 + n_planes).0,
+        }
+    }
 }
 
 /// The kernel that reads weights of a layout; `U32` is read as `F32`, which callers refuse before.
