@@ -9,7 +9,7 @@ use crate::eval::run::{ItemResult, Run, RunStatus, Settings};
 use crate::formats::catalog::ModelCard;
 
 /// Version of these messages; a worker of another version is refused with a notice.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 /// Names one command; every event of it carries the same number.
 pub type CommandId = u32;
@@ -94,12 +94,6 @@ pub enum Command {
     },
     /// Drop the model and free its memory.
     Unload {
-        /// This command.
-        id: CommandId,
-    },
-    /// Destroy the GPU device, as a driver crash would.
-    #[cfg(feature = "fault_injection")]
-    LoseDevice {
         /// This command.
         id: CommandId,
     },
@@ -201,8 +195,10 @@ pub enum Event {
         id: CommandId,
         /// What is loaded.
         info: EngineInfo,
-        /// Bytes of buffers on the device (or heap, for the processor).
-        memory_bytes: u64,
+        /// Bytes of buffers on the device; none for the processor.
+        device_bytes: u64,
+        /// Bytes of the worker's heap, which never shrinks.
+        heap_bytes: u64,
         /// Whether the next load needs no network.
         cached: bool,
     },

@@ -1,7 +1,7 @@
 //! The conversation: turns, the tokens of each answer, and words with their probabilities.
 
 use crate::eval::engine::{Finish, Message, Response, Role, TokenStep};
-use crate::protocol::{CommandId, Event};
+use crate::protocol::{CommandId, Event, NoticeKind};
 
 /// One turn.
 #[derive(Debug, Clone, PartialEq)]
@@ -111,21 +111,24 @@ impl Chat {
                     turn.finish = Some(*finish);
                     turn.millis = Some(*millis);
                 }
-                self.stop();
+                self.end(Finish::EndOfTurn);
             }
-            Event::Failed { id, .. } if self.command == Some(*id) => self.stop(),
+            Event::Failed { id, notice, .. } if self.command == Some(*id) => self.end(match notice {
+                NoticeKind::Cancelled => Finish::Cancelled,
+                _ => Finish::Interrupted,
+            }),
             _ => {}
         }
     }
 
-    /// Ends the answer where it is; an answer without any text is taken back.
-    pub fn stop(&mut self) {
+    /// Ends the answer where it is, if one is being given.
+    pub fn end(&mut self, finish: Finish) {
         self.command = None;
         self.prefill = None;
         if let Some(turn) = self.turns.last_mut()
             && turn.finish.is_none()
         {
-            turn.finish = Some(Finish::Cancelled);
+            turn.finish = Some(finish);
         }
     }
 }
@@ -155,8 +158,11 @@ mod tests {
         chat.apply(&Event::Token { id: 2, step: step("no", 1.0) });
         chat.apply(&Event::Token { id: 1, step: step("yes", 1.0) });
         assert_eq!(chat.turns[1].text, "yes");
-        chat.stop();
-        assert_eq!(chat.turns[1].finish, Some(Finish::Cancelled));
+        let notice = NoticeKind::DeviceLost;
+        chat.apply(&Event::Failed { id: 1, notice, detail: String::new() });
+        assert_eq!((chat.turns[1].finish, chat.command), (Some(Finish::Interrupted), None));
+        chat.end(Finish::Cancelled);
+        assert_eq!(chat.turns[1].finish, Some(Finish::Interrupted), "it had ended before");
         assert_eq!(chat.messages().len(), 2);
     }
 }

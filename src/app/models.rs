@@ -58,8 +58,10 @@ impl Loading {
 pub struct Loaded {
     /// What it is.
     pub info: EngineInfo,
-    /// Bytes of buffers on the device.
-    pub memory_bytes: u64,
+    /// Bytes of buffers on the device; none for the processor.
+    pub device_bytes: u64,
+    /// Bytes of the worker's heap.
+    pub heap_bytes: u64,
     /// Whether the next load needs no network.
     pub cached: bool,
 }
@@ -118,9 +120,14 @@ impl Models {
                 loading.samples.push((now, *done_bytes));
                 loading.samples.retain(|&(time, _)| now - time <= RATE_WINDOW_MILLIS);
             }
-            Event::ModelReady { id, info, memory_bytes, cached } if self.command() == Some(*id) => {
+            Event::ModelReady { id, info, device_bytes, heap_bytes, cached } if self.command() == Some(*id) => {
                 self.loading = None;
-                self.loaded = Some(Loaded { info: info.clone(), memory_bytes: *memory_bytes, cached: *cached });
+                self.loaded = Some(Loaded {
+                    info: info.clone(),
+                    device_bytes: *device_bytes,
+                    heap_bytes: *heap_bytes,
+                    cached: *cached,
+                });
             }
             Event::Measuring { id, part } => self.measuring = Some((*id, Some(*part))),
             Event::Measured { measures, .. } => {

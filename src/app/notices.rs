@@ -62,8 +62,8 @@ pub fn words(kind: NoticeKind) -> Words {
         NoticeKind::DeviceLost => make(
             "device_lost",
             "The graphics device went away",
-            "The browser or its driver took the graphics device back while the model was using it.",
-            "Load the model again; a run can be resumed where it stopped.",
+            "The browser or its driver took the graphics device back while the model was using it; the model is loaded again by itself, once a minute at most.",
+            "When it is ready, ask again, or resume the run where it stopped; your conversation is still here.",
             NOTHING_LOST,
         ),
         NoticeKind::SelfTestFailed => make(

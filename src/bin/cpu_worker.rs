@@ -4,7 +4,6 @@ use likewise::eval::engine::Backend;
 use likewise::inference::cpu_engine::CpuForward;
 use likewise::inference::language_model::LanguageModel;
 use likewise::inference::load::load_cpu;
-use likewise::platform;
 use likewise::worker::host::{LoadFailure, LoadRequest, Loaded, Loader, serve};
 use likewise::worker::open::{failure_of, notice_of_cache, open_weights};
 
@@ -20,13 +19,8 @@ impl Loader for CpuLoader {
         let budget = request.budget_bytes;
         let loaded = load_cpu(&weights, &identity, budget, &tell, &request.control()).await;
         let engine = loaded.map_err(failure_of)?;
-        // The heap never shrinks, so its size is what the model costs.
-        let memory_bytes = platform::heap_bytes();
-        Ok(Loaded { engine, memory_bytes, cached: weights.cached, notice: notice_of_cache(&weights) })
+        Ok(Loaded { engine, device_bytes: 0, cached: weights.cached, notice: notice_of_cache(&weights) })
     }
-
-    #[cfg(feature = "fault_injection")]
-    fn lose_device(_engine: &mut Self::Engine) {}
 }
 
 fn main() {

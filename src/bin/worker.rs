@@ -21,13 +21,8 @@ impl Loader for GpuLoader {
         let tell = |stage, done, total| request.tell(stage, done, total);
         let loaded = load_gpu(&weights, gpu, &identity, request.budget_bytes, &tell, &request.control()).await;
         let engine = loaded.map_err(failure_of)?;
-        let memory_bytes = engine.forward().gpu().allocated_bytes();
-        Ok(Loaded { engine, memory_bytes, cached: weights.cached, notice: notice_of_cache(&weights) })
-    }
-
-    #[cfg(feature = "fault_injection")]
-    fn lose_device(engine: &mut GpuEngine) {
-        engine.forward().gpu().destroy();
+        let device_bytes = engine.forward().gpu().allocated_bytes();
+        Ok(Loaded { engine, device_bytes, cached: weights.cached, notice: notice_of_cache(&weights) })
     }
 }
 

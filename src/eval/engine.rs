@@ -198,6 +198,8 @@ pub enum Finish {
     ContextFull,
     /// The user stopped it.
     Cancelled,
+    /// The device or its worker failed.
+    Interrupted,
 }
 
 /// What an engine answers; the variants mirror [`Request`].

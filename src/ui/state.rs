@@ -16,7 +16,7 @@ use crate::app::models::Models;
 use crate::app::notices::Notices;
 use crate::app::runs::Runs;
 use crate::app::{Slice, slice_of};
-use crate::eval::engine::{Backend, Sampling};
+use crate::eval::engine::{Backend, Finish, Sampling};
 use crate::eval::run::{ItemResult, Run, RunStatus, Settings};
 use crate::formats::catalog::Catalog;
 use crate::platform;
@@ -34,6 +34,9 @@ const GPU_BUDGET_BYTES: u64 = 2 << 30;
 const CPU_BUDGET_BYTES: u64 = 3 << 29;
 /// Alternatives shown for each token of a chat.
 const N_TOP: u8 = 5;
+
+/// After a lost device the model is loaded again by itself only if none was lost for so long.
+const LOSS_PAUSE_MILLIS: f64 = 60_000.0;
 
 /// A load that can be asked for again.
 type LastLoad = (ModelOrigin, Option<web_sys::File>);
@@ -64,6 +67,8 @@ pub struct State {
     records: StoredValue<Option<Rc<AnyStore>>, LocalStorage>,
     queue: StoredValue<Rc<Queue>, LocalStorage>,
     last_load: StoredValue<Option<LastLoad>, LocalStorage>,
+    /// When a device was lost, in milliseconds.
+    last_loss: StoredValue<Option<f64>>,
 }
 
 #[derive(Default)]
@@ -106,6 +111,7 @@ impl State {
             records: StoredValue::new_local(None),
             queue: StoredValue::new_local(Rc::default()),
             last_load: StoredValue::new_local(None),
+            last_loss: StoredValue::new(None),
         };
         spawn_local(async move {
             let found = device::probe().await;
@@ -197,7 +203,7 @@ impl State {
             drop(old);
         });
         self.models.update(Models::worker_stopped);
-        self.chat.update(Chat::stop);
+        self.chat.update(|chat| chat.end(Finish::Interrupted));
         if self.runs.with_untracked(|runs| runs.command().is_some()) {
             self.runs.update(|runs| runs.end(RunStatus::Failed { detail: "the worker stopped".to_owned() }));
         }
@@ -258,10 +264,24 @@ impl State {
             if let Some((origin, file)) = self.last_load.get_value() {
                 self.load(origin, file.as_ref());
             }
-        } else if notice == NoticeKind::DeviceLost
-            || (id == 0 && matches!(notice, NoticeKind::WorkerStopped | NoticeKind::VersionMismatch))
-        {
+        } else if notice == NoticeKind::DeviceLost {
             self.stop_worker();
+            self.load_again();
+        } else if id == 0 && matches!(notice, NoticeKind::WorkerStopped | NoticeKind::VersionMismatch) {
+            self.stop_worker();
+        }
+    }
+
+    /// Loads the model of a lost device again, unless that just happened: a device that keeps going away would be
+    /// asked forever.
+    fn load_again(self) {
+        let now = platform::now_millis();
+        let before = self.last_loss.get_value();
+        self.last_loss.set_value(Some(now));
+        if before.is_none_or(|before| now - before > LOSS_PAUSE_MILLIS)
+            && let Some((origin, file)) = self.last_load.get_value()
+        {
+            self.load(origin, file.as_ref());
         }
     }
 

@@ -41,8 +41,8 @@ pub struct LoadRequest<'a> {
 pub struct Loaded<E> {
     /// The engine.
     pub engine: E,
-    /// Bytes of buffers on the device, or of heap.
-    pub memory_bytes: u64,
+    /// Bytes of buffers on the device; none for the processor.
+    pub device_bytes: u64,
     /// Whether the next load needs no network.
     pub cached: bool,
     /// What the person should know although the model works.
@@ -75,9 +75,6 @@ pub trait Loader: 'static {
     const BACKEND: Backend;
     /// Loads a model.
     async fn load(request: LoadRequest<'_>) -> Result<Loaded<Self::Engine>, LoadFailure>;
-    /// Destroys the engine's device as a driver crash would.
-    #[cfg(feature = "fault_injection")]
-    fn lose_device(engine: &mut Self::Engine);
 }
 
 struct Host<L: Loader> {
@@ -140,8 +137,6 @@ fn command_id(command: &Command) -> CommandId {
         | Command::Measure { id }
         | Command::Cancel { id }
         | Command::Unload { id } => *id,
-        #[cfg(feature = "fault_injection")]
-        Command::LoseDevice { id } => *id,
     }
 }
 
@@ -196,13 +191,6 @@ impl<L: Loader> Host<L> {
                 self.send(&Event::Unloaded { id });
             }
             Command::Cancel { .. } => {}
-            #[cfg(feature = "fault_injection")]
-            Command::LoseDevice { id } => {
-                if let Some(engine) = self.engine.borrow_mut().as_mut() {
-                    L::lose_device(engine);
-                }
-                self.send(&Event::Unloaded { id });
-            }
         }
     }
 
@@ -222,14 +210,14 @@ impl<L: Loader> Host<L> {
         let LoadArguments { origin, file, site_root, budget_bytes } = arguments;
         let request = LoadRequest { origin, file, site_root, budget_bytes, progress: &progress, cancel };
         match L::load(request).await {
-            Ok(Loaded { engine, memory_bytes, cached, notice }) => {
+            Ok(Loaded { engine, device_bytes, cached, notice }) => {
                 let info = engine.info().clone();
                 // A device that computes other numbers is never used for results.
                 if let SelfTest::Failed { detail } = info.self_test {
                     return self.fail(id, NoticeKind::SelfTestFailed, detail);
                 }
                 self.engine.replace(Some(engine));
-                self.send(&Event::ModelReady { id, info, memory_bytes, cached });
+                self.send(&Event::ModelReady { id, info, device_bytes, heap_bytes: platform::heap_bytes(), cached });
                 if let Some((notice, detail)) = notice {
                     self.send(&Event::Notice { notice, detail });
                 }

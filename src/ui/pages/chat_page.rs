@@ -54,6 +54,7 @@ fn finish_in_words(finish: Finish) -> Option<&'static str> {
         Finish::Limit => Some("It stopped at the length limit."),
         Finish::ContextFull => Some("It stopped because its context is full."),
         Finish::Cancelled => Some("You stopped it."),
+        Finish::Interrupted => Some("It was cut off; ask again to go on."),
     }
 }
 

@@ -109,7 +109,11 @@ fn LoadedFacts(loaded: Loaded) -> impl IntoView {
             <dl class="facts">
                 <dt>"Runs on"</dt><dd data-testid="loaded-backend">{place} ": " {info.adapter.clone()}</dd>
                 <dt>"Check of this device"</dt><dd data-testid="loaded-self-test">{self_test_in_words(&info.self_test)}</dd>
-                <dt>"Memory"</dt><dd>{bytes_in_words(loaded.memory_bytes)}</dd>
+                <dt>"Memory"</dt>
+                <dd>
+                    {(loaded.device_bytes > 0).then(|| format!("{} on the graphics card, ", bytes_in_words(loaded.device_bytes)))}
+                    <span data-testid="heap" data-bytes=loaded.heap_bytes>{bytes_in_words(loaded.heap_bytes)}</span> " in the worker"
+                </dd>
                 <dt>"File"</dt><dd>{bytes_in_words(info.size_bytes)} ", " {info.quantization.clone()} ", " {info.family.clone()}</dd>
                 <dt>"Reads at once"</dt><dd>{info.context_length} " tokens"</dd>
                 <dt>"SHA-256"</dt><dd class="mono">{info.weights_sha256.clone().unwrap_or_else(|| "not known".to_owned())}</dd>

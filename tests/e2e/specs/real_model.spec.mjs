@@ -33,6 +33,10 @@ for (const project of ["gpu", "cpu"]) test(`${project}: the real model loads, ta
     t.diagnostic(await id("answer").last().textContent());
 
     // Links keep the page and with it the model.
+    await id("nav-models").click();
+    const heap = Number(await id("heap").getAttribute("data-bytes"));
+    t.diagnostic(`${heap} bytes of heap`);
+    if (project === "gpu") assert.ok(heap < 64 << 20, "the weights are on the device, not in the heap");
     await id("nav-tasks").click();
     await id("choose-known_unknowns").click();
     await id("n-items").fill("3");
