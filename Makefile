@@ -8,7 +8,7 @@ SOURCES := $(shell find src public styles tools index.html Trunk.toml Cargo.toml
 timed = @start=$$SECONDS; echo "== $(1)"; { $(2); }; code=$$?; echo "== $(1): $$((SECONDS - start)) s"; exit $$code
 WASM := --target wasm32-unknown-unknown --no-default-features --features web
 
-.PHONY: serve test setup setup-test model model-gemma build fmt lint test-native test-e2e test-real
+.PHONY: serve test setup setup-test model model-gemma build fmt lint test-native test-e2e test-real bench
 
 serve: build model
 	@mkdir -p dist/models && { ln -f models-cache/$(MODEL) dist/models/$(MODEL) 2>/dev/null || cp models-cache/$(MODEL) dist/models/; }
@@ -48,5 +48,15 @@ test-real: model model-gemma
 
 test-e2e: build model setup-test
 	$(call timed,browser tests,cd tests/e2e && LIKEWISE_MODEL=$(CURDIR)/models-cache/$(MODEL) node --test --test-concurrency=1 specs/*.spec.mjs)
+
+# Measures the default model natively, on the graphics card (or its software stand-in) and on the processor.
+bench: model
+	@mkdir -p target/bench
+	cargo build --release --bin headless
+	@for backend in gpu cpu; do \
+		cargo run --quiet --release --bin headless -- --model models-cache/$(MODEL) --backend $$backend bench \
+			> target/bench/$$backend.json || exit 1; \
+		echo "written: target/bench/$$backend.json"; \
+	done
 
 test: setup-test fmt lint test-native test-real test-e2e

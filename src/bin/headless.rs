@@ -514,6 +514,22 @@ async fn bench<E: Engine>(engine: &mut E, load_s: f64, weight_bytes: Option<u64>
     let measures = measure(engine, &control(), &|_| {}).await?;
     let n_decoded = f64::from(measures.decode.n);
     let per_token = |count: fn(&Work) -> u64| measures.decode_work.as_ref().map(|work| count(work) as f64 / n_decoded);
+    let cost = measures.token_cost.as_ref();
+    let read_per_s = weight_bytes.map(|bytes| bytes as f64 * measures.decode.per_second());
+    let copied_per_s = cost.map(|cost| cost.copy_bytes_per_second);
+    eprintln!("{} on {}", measures.engine.model_name, measures.engine.adapter);
+    let row = |name: &str, value: f64, unit: &str| eprintln!("{name:<32} {value:>12.3} {unit}");
+    row("load", load_s, "s");
+    row("prefill", measures.prefill.per_second(), "tokens/s");
+    row("decode", measures.decode.per_second(), "tokens/s");
+    row("score", measures.score.per_second(), "prompts/s");
+    if let (Some(read), Some(copied)) = (read_per_s, copied_per_s) {
+        row("weights read while decoding", read / 1e9, "GB/s");
+        row("plain copy", copied / 1e9, "GB/s");
+    }
+    for kernel in cost.map(|cost| cost.kernels.as_slice()).unwrap_or_default() {
+        row(&format!("{} x {}", kernel.dispatches, kernel.name), kernel.millis, "ms a token");
+    }
     println!(
         "{}",
         json!({
@@ -532,7 +548,10 @@ async fn bench<E: Engine>(engine: &mut E, load_s: f64, weight_bytes: Option<u64>
             "read_bytes_per_token": per_token(|work| work.read_bytes),
             "weight_bytes_per_token": weight_bytes,
             "peak_gpu_bytes": measures.decode_work.map(|work| work.peak_bytes),
+            "copy_bytes_per_s": copied_per_s,
+            "kernels": cost.map(|cost| &cost.kernels),
             "backend": measures.engine.backend,
+            "model": measures.engine.model_name,
             "quantization": measures.engine.quantization,
             "adapter": measures.engine.adapter,
         })

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use serde::{Deserialize, Serialize};
 
 use super::engine::{
-    Control, Engine, EngineError, EngineInfo, Message, Prompt, Request, Response, Role, Sampling, Work,
+    Control, Engine, EngineError, EngineInfo, Message, Prompt, Request, Response, Role, Sampling, TokenCost, Work,
 };
 
 /// Milliseconds that one part of the measurement aims at; a device too slow for it takes longer, never less work
@@ -46,6 +46,9 @@ pub struct Measures {
     pub score: Rate,
     /// Work that the device was given while decoding, where the backend counts it; divide by `decode.n`.
     pub decode_work: Option<Work>,
+    /// Where the time of a token goes, where the backend can tell.
+    #[serde(default)]
+    pub token_cost: Option<TokenCost>,
     /// Version of this application.
     pub app_version: String,
 }
@@ -60,6 +63,8 @@ pub enum Part {
     Decode,
     /// Scoring options.
     Score,
+    /// Single kernels and copies, where the backend has them.
+    Kernels,
 }
 
 /// `n` token ids that every vocabulary has; different `first` share nothing from their beginning on.
@@ -133,12 +138,15 @@ pub async fn measure<E: Engine>(
     let first = score(engine, 1..3).await?;
     let n = scaled(first, 2, MAX_SCORED);
     let score = score(engine, 3..3 + n).await?;
+    tell(Part::Kernels);
+    let token_cost = engine.token_cost(control).await?;
     Ok(Measures {
         engine: engine.info().clone(),
         prefill,
         decode,
         score,
         decode_work,
+        token_cost,
         app_version: env!("CARGO_PKG_VERSION").to_owned(),
     })
 }
@@ -220,7 +228,7 @@ mod tests {
         let parts = std::cell::RefCell::new(Vec::new());
         let measures =
             pollster::block_on(measure(&mut engine, &control, &|part| parts.borrow_mut().push(part))).unwrap();
-        assert_eq!(*parts.borrow(), [Part::Prefill, Part::Decode, Part::Score]);
+        assert_eq!(*parts.borrow(), [Part::Prefill, Part::Decode, Part::Score, Part::Kernels]);
         // 32 tokens in half a second are 64 a second, so four seconds hold 256.
         assert_eq!(measures.prefill, Rate { n: 256, millis: 500.0 });
         assert_eq!(measures.decode, Rate { n: 32, millis: 500.0 });

@@ -453,6 +453,30 @@ impl Work {
     }
 }
 
+/// Where the time of one decoded token goes on a device.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TokenCost {
+    /// Bytes that a large copy between two buffers reads and writes a second: what the device's memory can do.
+    pub copy_bytes_per_second: f64,
+    /// Bytes of weights that a token reads.
+    pub weight_bytes: u64,
+    /// Positions that a token attends to in this measurement.
+    pub context: u32,
+    /// The kernels of one token, each timed alone.
+    pub kernels: Vec<KernelTime>,
+}
+
+/// All dispatches of one kernel in one decoded token.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KernelTime {
+    /// Its name.
+    pub name: String,
+    /// How many.
+    pub dispatches: u32,
+    /// Wall time of them one after the other, in milliseconds.
+    pub millis: f64,
+}
+
 /// Something that answers requests: a model on a device, or a table of answers.
 ///
 /// No `Send` bounds: native callers block on one thread, browsers have one thread a worker.
@@ -464,6 +488,14 @@ pub trait Engine {
     /// Work that the device was given so far, where the backend counts it.
     fn work(&self) -> Option<Work> {
         None
+    }
+
+    /// Measures where the time of a token goes, where the backend can tell; what is cached is forgotten.
+    ///
+    /// # Errors
+    /// What the backend says.
+    async fn token_cost(&mut self, _control: &Control<'_>) -> Result<Option<TokenCost>, EngineError> {
+        Ok(None)
     }
 
     /// Answers every request, in order. An error belongs to its request alone; after a cancel the rest

@@ -355,33 +355,26 @@ impl Gpu {
         Ok(())
     }
 
-    /// Copies `n_rows` rows between tensors of one layout and row length.
-    pub fn copy_rows(
-        &self,
-        from: &Tensor,
-        from_row: usize,
-        to: &Tensor,
-        to_row: usize,
-        n_rows: usize,
-    ) -> Result<(), GpuError> {
-        if from.layout() != to.layout()
-            || from.cols() != to.cols()
-            || from_row + n_rows > from.rows()
-            || to_row + n_rows > to.rows()
-            || from.id() == to.id()
-        {
-            return Err(GpuError::shape("copy_rows", format!("{} to {}", from.name(), to.name())));
-        }
-        let at = |row| from.layout().plane_bytes(row, from.cols());
-        let mut encoder = self.inner.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        for (plane, ((source, target), size)) in at(from_row).into_iter().zip(at(to_row)).zip(at(n_rows)).enumerate() {
-            let (Some(a), Some(b)) = (from.plane(plane), to.plane(plane)) else {
-                return Err(GpuError::shape("copy_rows", "a scratch tensor that was not kept"));
-            };
-            encoder.copy_buffer_to_buffer(&a.raw, source, &b.raw, target, size);
-        }
-        self.submit_encoder(encoder);
-        self.check()
+    /// Makes two buffers and gives what copies one to the other so many times, to time it.
+    ///
+    /// # Errors
+    /// [`GpuError::Device`], [`GpuError::Lost`].
+    pub fn copier(&self, bytes: u64) -> Result<impl Fn(u32) -> Result<(), GpuError> + '_, GpuError> {
+        // Beside the ledger: the peak that it keeps is that of models.
+        let buffer = |usage| {
+            let (size, mapped_at_creation) = (bytes, false);
+            self.inner.device.create_buffer(&wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation })
+        };
+        let (from, to) = (buffer(wgpu::BufferUsages::COPY_SRC), buffer(wgpu::BufferUsages::COPY_DST));
+        self.check()?;
+        Ok(move |times| {
+            let mut encoder = self.inner.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            for _ in 0..times {
+                encoder.copy_buffer_to_buffer(&from, 0, &to, 0, bytes);
+            }
+            self.submit_encoder(encoder);
+            self.check()
+        })
     }
 
     /// Replays a prepared list `steps` times in one compute pass and one submission.
@@ -390,7 +383,18 @@ impl Gpu {
     /// [`GpuError::Device`], [`GpuError::Lost`].
     pub fn submit(&self, prepared: &Prepared, steps: u32) -> Result<(), GpuError> {
         self.check()?;
-        let encoder = self.encode(prepared, steps);
+        let encoder = self.encode(prepared, steps, None);
+        self.submit_encoder(encoder);
+        self.check()
+    }
+
+    /// Replays the dispatches of one kernel of a prepared list only, to time them.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub fn submit_kernel(&self, prepared: &Prepared, kernel: &str, steps: u32) -> Result<(), GpuError> {
+        self.check()?;
+        let encoder = self.encode(prepared, steps, Some(kernel));
         self.submit_encoder(encoder);
         self.check()
     }
@@ -408,21 +412,19 @@ impl Gpu {
         range: Range<usize>,
     ) -> Result<Readback, GpuError> {
         self.check()?;
-        let encoder = self.encode(prepared, steps);
+        let encoder = self.encode(prepared, steps, None);
         let layout = if tensor.layout() == Layout::F32 { Layout::F32 } else { Layout::U32 };
         self.copy_out(encoder, tensor, layout, range)
     }
 
-    fn encode(&self, prepared: &Prepared, steps: u32) -> wgpu::CommandEncoder {
+    fn encode(&self, prepared: &Prepared, steps: u32, only: Option<&str>) -> wgpu::CommandEncoder {
         let mut encoder = self.inner.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-        for _ in 0..steps {
-            prepared.encode(&mut pass);
-        }
+        let dispatches: u64 = (0..steps).map(|_| prepared.encode(&mut pass, only)).sum();
         drop(pass);
         self.count(|counters| {
             counters.passes += 1;
-            counters.dispatches += u64::from(steps) * prepared.n_dispatches() as u64;
+            counters.dispatches += dispatches;
         });
         encoder
     }
@@ -647,17 +649,6 @@ mod tests {
         let scratch = rec.scratch("s", &[4], Layout::F32);
         assert!(pollster::block_on(gpu.read_f32(&scratch, 0..4)).is_err());
         assert!(gpu.check().is_ok());
-    }
-
-    #[test]
-    fn rows_are_copied() {
-        let gpu = gpu();
-        let from = tensor(&gpu, &[3, 2], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
-        let to = gpu.create("to", &[4, 2], Layout::F32).unwrap();
-        gpu.copy_rows(&from, 1, &to, 2, 2).unwrap();
-        let found = pollster::block_on(gpu.read_f32(&to, 0..8)).unwrap();
-        assert_eq!(found, [0.0, 0.0, 0.0, 0.0, 3.0, 4.0, 5.0, 6.0]);
-        assert!(gpu.copy_rows(&from, 2, &to, 0, 2).is_err());
     }
 
     #[test]

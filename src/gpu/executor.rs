@@ -18,6 +18,7 @@ pub(crate) struct Pipeline {
 
 #[derive(Debug)]
 struct Step {
+    kernel: &'static str,
     pipeline: Rc<Pipeline>,
     group: wgpu::BindGroup,
     grid: [u32; 3],
@@ -42,13 +43,29 @@ impl Prepared {
         self.scratch_bytes
     }
 
-    pub(crate) fn encode(&self, pass: &mut wgpu::ComputePass<'_>) {
+    /// Its kernels in order of their first dispatch, and how many dispatches each has.
+    pub fn kernels(&self) -> Vec<(&'static str, u32)> {
+        let mut kernels: Vec<(&'static str, u32)> = Vec::new();
         for step in &self.steps {
+            match kernels.iter_mut().find(|(name, _)| *name == step.kernel) {
+                Some((_, n)) => *n += 1,
+                None => kernels.push((step.kernel, 1)),
+            }
+        }
+        kernels
+    }
+
+    /// Appends its dispatches, or those of one kernel; says how many.
+    pub(crate) fn encode(&self, pass: &mut wgpu::ComputePass<'_>, only: Option<&str>) -> u64 {
+        let mut n = 0;
+        for step in self.steps.iter().filter(|step| only.is_none_or(|only| only == step.kernel)) {
+            n += 1;
             pass.set_pipeline(&step.pipeline.pipeline);
             pass.set_bind_group(0, &step.group, &[]);
             let [x, y, z] = step.grid;
             pass.dispatch_workgroups(x, y, z);
         }
+        n
     }
 }
 
@@ -110,7 +127,7 @@ pub fn prepare(gpu: &Gpu, recording: &Recording) -> Result<Prepared, GpuError> {
             entries: &entries,
         });
         buffers.extend(bound);
-        steps.push(Step { pipeline, group, grid: op.grid });
+        steps.push(Step { kernel: op.kernel.name, pipeline, group, grid: op.grid });
     }
     buffers.push(params);
     gpu.check()?;

@@ -1,7 +1,7 @@
 //! The one thing a backend must do: read tokens and say how probable the next ones are. Everything above it
 //! (generation, option scoring, prefix reuse) is written once, in [`super::language_model`].
 
-use crate::eval::engine::{Control, EngineError, Sampling, Work};
+use crate::eval::engine::{Control, EngineError, Sampling, TokenCost, Work};
 use crate::formats::FormatError;
 use crate::formats::gguf::GgufHeader;
 use crate::formats::source::ByteSource;
@@ -139,6 +139,11 @@ pub trait Forward {
     /// Work that the device was given so far, where the backend counts it.
     fn work(&self) -> Option<Work> {
         None
+    }
+
+    /// Where the time of a token goes, where the backend can tell; the cache holds nothing afterwards.
+    async fn token_cost(&mut self, _control: &Control<'_>) -> Result<Option<TokenCost>, EngineError> {
+        Ok(None)
     }
 
     /// Whether [`Self::score_trunks`] is there.

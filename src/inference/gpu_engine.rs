@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use crate::eval::engine::{Control, EngineError, Sampling, Work};
+use crate::eval::engine::{Control, EngineError, KernelTime, Sampling, TokenCost, Work};
 use crate::gpu::kernels::draw::{self, DRAWN_LEN, MAX_STOP, MAX_TOP, RULE_LEN};
 use crate::gpu::kernels::{take_rows, target_logprobs};
 use crate::gpu::{Gpu, GpuError, Layout, Prepared, Readback, Recording, Tensor, prepare};
@@ -33,6 +33,15 @@ const MAX_IN_FLIGHT: usize = 2;
 /// How long a submission should run, in milliseconds: long enough to hide the wait for it, short enough for a cancel
 /// and for the compositor.
 const BURST_MILLIS: f64 = 50.0;
+
+/// Milliseconds that a timed submission should take at least.
+const TIMED_MILLIS: f64 = 20.0;
+/// Most repetitions of what is timed; fewer than the positions of any cache that it steps over.
+const MAX_TIMED_STEPS: u32 = 64;
+/// Positions that a timed token attends to.
+const TIMED_CONTEXT: usize = 128;
+/// Bytes of a timed copy: more than a GPU's caches hold.
+const TIMED_COPY_BYTES: u64 = 64 << 20;
 
 /// The engine of the GPU worker.
 pub type GpuEngine = LanguageModel<GpuForward>;
@@ -200,6 +209,31 @@ impl GpuForward {
         Ok(Pass { rows, tokens, places, prepared, head })
     }
 
+    /// Wall time of one step of what `submit` does `steps` times, in milliseconds, from enough steps to tell.
+    async fn time(
+        &self,
+        control: &Control<'_>,
+        submit: &dyn Fn(u32) -> Result<(), GpuError>,
+    ) -> Result<f64, EngineError> {
+        // Once before the clock starts: pipelines and caches.
+        submit(1)?;
+        self.gpu.finish().await?;
+        let mut steps = 1;
+        loop {
+            if control.cancel.is_cancelled() {
+                return Err(EngineError::Cancelled);
+            }
+            let started = (control.now)();
+            submit(steps)?;
+            self.gpu.finish().await?;
+            let millis = (control.now)() - started;
+            if millis >= TIMED_MILLIS || steps >= MAX_TIMED_STEPS {
+                return Ok(millis / f64::from(steps));
+            }
+            steps *= 4;
+        }
+    }
+
     /// The pass for the next piece of `n` rows: the one that holds them all, or the largest that is not too slow.
     fn pass_for(&mut self, n: usize) -> Result<usize, GpuError> {
         let quick = |rows: usize| rows <= 8 || rows as f64 * self.millis_a_row <= PIECE_MILLIS;
@@ -349,6 +383,33 @@ impl Forward for GpuForward {
             read_bytes: counters.read_bytes,
             peak_bytes: self.gpu().peak_bytes(),
         })
+    }
+
+    async fn token_cost(&mut self, control: &Control<'_>) -> Result<Option<TokenCost>, EngineError> {
+        let context = TIMED_CONTEXT.min(self.decoder.cache.capacity / 2);
+        let rule = DrawRule { sampling: Sampling::GREEDY, n_top: 0, stop_ids: Vec::new() };
+        self.begin_drawing(0, context, &rule)?;
+        self.drawing.rule = None;
+        let Some(pass) = &self.draw else { return Ok(None) };
+        let mut kernels = Vec::new();
+        for (name, dispatches) in pass.prepared.kernels() {
+            let again = |steps| {
+                // Drawing steps on: every measurement begins at the same position.
+                self.gpu.write_u32(&pass.state, 0, &[context as u32, 1, 0, 0])?;
+                self.gpu.submit_kernel(&pass.prepared, name, steps)
+            };
+            let millis = self.time(control, &again).await?;
+            kernels.push(KernelTime { name: name.to_owned(), dispatches, millis });
+            (control.breathe)().await;
+        }
+        let copy = self.gpu.copier(TIMED_COPY_BYTES)?;
+        let millis = self.time(control, &copy).await?;
+        Ok(Some(TokenCost {
+            copy_bytes_per_second: 2e3 * TIMED_COPY_BYTES as f64 / millis.max(1e-6),
+            weight_bytes: self.weight_bytes(),
+            context: context as u32,
+            kernels,
+        }))
     }
 
     async fn next_logits(

@@ -6,7 +6,7 @@
 
 use crate::eval::engine::{
     Alternative, Control, Engine, EngineError, EngineEvent, EngineInfo, Message, Prompt, Request, Response, Role,
-    SelfTest, Work,
+    SelfTest, TokenCost, Work,
 };
 
 use super::choices::Choice;
@@ -293,6 +293,12 @@ impl<F: Forward> LanguageModel<F> {
 impl<F: Forward> Engine for LanguageModel<F> {
     fn info(&self) -> &EngineInfo {
         &self.info
+    }
+
+    async fn token_cost(&mut self, control: &Control<'_>) -> Result<Option<TokenCost>, EngineError> {
+        self.cached.clear();
+        self.logits = None;
+        self.forward.token_cost(control).await
     }
 
     fn work(&self) -> Option<Work> {

@@ -134,6 +134,22 @@ fn decoding_costs(model: &str, dispatches_a_token: u64) {
 }
 
 #[test]
+fn the_cost_of_a_token_names_its_kernels_and_changes_no_answer() {
+    let gpu = pollster::block_on(Gpu::new()).unwrap();
+    let mut engine = load("tiny-llama-q8_0", gpu.clone());
+    let first = generate(&mut engine, &[1, 2, 3], 8);
+    let buffers = gpu.n_buffers();
+    let now = || std::time::UNIX_EPOCH.elapsed().unwrap().as_secs_f64() * 1e3;
+    let control = Control { now, ..Control::quiet() };
+    let cost = pollster::block_on(engine.token_cost(&control)).unwrap().unwrap();
+    assert_eq!(cost.kernels.iter().map(|kernel| kernel.dispatches).sum::<u32>(), 5 * 2 + 3);
+    assert!(cost.kernels.iter().all(|kernel| kernel.millis > 0.0 && kernel.millis.is_finite()), "{cost:?}");
+    assert!(cost.copy_bytes_per_second > 1e6 && cost.weight_bytes > 0, "{cost:?}");
+    assert_eq!(gpu.n_buffers(), buffers);
+    assert_eq!(generate(&mut engine, &[1, 2, 3], 8), first);
+}
+
+#[test]
 fn a_hundred_answers_leave_the_buffers_as_they_were() {
     let gpu = pollster::block_on(Gpu::new()).unwrap();
     let mut engine = load("tiny-llama-q4_1", gpu.clone());

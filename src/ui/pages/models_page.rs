@@ -157,6 +157,32 @@ fn ThisDevice() -> impl IntoView {
                     )}</p>
                 }
             });
+            let cost = measures.token_cost.clone().map(|cost| {
+                let reads = cost.weight_bytes as f64 * measures.decode.per_second();
+                let share = reads / cost.copy_bytes_per_second * 100.0;
+                let total: f64 = cost.kernels.iter().map(|kernel| kernel.millis).sum();
+                view! {
+                    <p data-testid="bandwidth">{format!(
+                        "Writing reads {} of weights a second, {share:.0} % of what a plain copy moves here ({} a second).",
+                        bytes_in_words(reads as u64), bytes_in_words(cost.copy_bytes_per_second as u64),
+                    )}</p>
+                    <details>
+                        <summary>"Kernels of one token"</summary>
+                        <div class="scroll-x"><table data-testid="kernels">
+                            <caption>{format!("Each timed alone, with {} tokens before it", cost.context)}</caption>
+                            <thead><tr><th scope="col">"Kernel"</th><th scope="col">"Dispatches"</th><th scope="col">"Milliseconds"</th><th scope="col">"Share"</th></tr></thead>
+                            <tbody>{cost.kernels.into_iter().map(|kernel| view! {
+                                <tr>
+                                    <th scope="row">{kernel.name}</th>
+                                    <td class="number">{kernel.dispatches}</td>
+                                    <td class="number">{format!("{:.3}", kernel.millis)}</td>
+                                    <td class="number">{format!("{:.0} %", kernel.millis / total.max(1e-9) * 100.0)}</td>
+                                </tr>
+                            }).collect_view()}</tbody>
+                        </table></div>
+                    </details>
+                }
+            });
             let card = serde_json::to_string_pretty(&measures);
             let copy = move |_| match &card {
                 Ok(card) => copy_text(card.clone(), said),
@@ -172,6 +198,7 @@ fn ThisDevice() -> impl IntoView {
                     </tbody>
                 </table></div>
                 {work}
+                {cost}
                 <div class="row">
                     <button type="button" data-testid="copy-measures" on:click=copy>"Copy as JSON"</button>
                     <span role="status">{move || said.get()}</span>
@@ -192,6 +219,7 @@ fn ThisDevice() -> impl IntoView {
                     Some(Part::Prefill) => "Reading a prompt…",
                     Some(Part::Decode) => "Writing…",
                     Some(Part::Score) => "Scoring options…",
+                    Some(Part::Kernels) => "Timing single kernels…",
                 })}</span>
             </div>
         </section>
