@@ -67,10 +67,15 @@ fn turn_view(at: usize, turn: &Turn, open: RwSignal<Option<(usize, usize)>>) -> 
         let word_list = words(&turn.steps);
         let shown = word_list.clone();
         let button = move |word: Word| {
+            // The blank before a word stands outside of its button, so that lines begin with a letter.
+            let text = word.text();
+            let shown = text.strip_prefix(' ').filter(|rest| !rest.is_empty()).unwrap_or(&text);
+            let blank = (shown.len() < text.len()).then_some(" ");
             let start = word.start;
             let is_open = move || open.get() == Some((at, start));
             let share = word.probability() * 100.0;
             view! {
+                {blank}
                 <button
                     type="button"
                     class=format!("word p{}", word.class())
@@ -78,7 +83,7 @@ fn turn_view(at: usize, turn: &Turn, open: RwSignal<Option<(usize, usize)>>) -> 
                     title=format!("{share:.1} %")
                     aria-expanded=move || is_open().to_string()
                     on:click=move |_| open.update(|now| *now = if *now == Some((at, start)) { None } else { Some((at, start)) })
-                >{word.text()}</button>
+                >{shown.to_owned()}</button>
             }
         };
         view! {
