@@ -31,6 +31,9 @@ use crate::platform::now_millis;
 const FOLDER: &str = "weights";
 /// Milliseconds between two progress reports, and between two looks at the cancel flag while the network is silent.
 const REPORT_MILLIS: f64 = 100.0;
+/// Milliseconds between two looks at a download of another tab, and without a new chunk after which it is not waited for.
+const WAIT_MILLIS: u32 = 500;
+const PATIENCE_MILLIS: f64 = 30_000.0;
 /// Failures in a row, without a new chunk between them, after which a download gives up.
 const MAX_FAILURES: u32 = 3;
 /// Bytes that are on the heap at a time while hashing.
@@ -206,7 +209,8 @@ fn read_error(error: &JsValue) -> FormatError {
 
 /// Opens a model's file; downloads what is missing of it, and goes on where an earlier download stopped.
 ///
-/// A chunk with another hash than the card's is fetched once more. Where the cache cannot be used the download goes
+/// A chunk with another hash than the card's is fetched once more. A download of the same file in another tab is waited
+/// for, then shared. Where the cache cannot be used the download goes
 /// to memory outside of the WebAssembly heap, and [`Weights::not_kept`] says why.
 ///
 /// # Errors
@@ -251,7 +255,7 @@ pub async fn open(
             sha256: None,
         },
     };
-    let mut cache = Cache::open(&plan).await;
+    let mut cache = Cache::open_or_wait(&plan, progress, cancel).await?;
     let total = match plan.total.or_else(|| cache.journal.as_ref().map(|journal| journal.total)) {
         Some(total) => total,
         None => match content_length(&plan.url).await? {
@@ -330,13 +334,42 @@ impl Cache {
                         journal: Some(journal),
                         not_kept: None,
                     },
-                    _ => without(Some(NotKept::OtherTab)),
+                    (_, journal) => Self { journal, ..without(Some(NotKept::OtherTab)) },
                 }
             }
             (Err(error), _) | (_, Err(error)) => {
                 tracing::warn!(error = describe(&error), "the weight cache cannot be used");
                 without(Some(if is_quota(&error) { NotKept::Quota } else { NotKept::Unavailable }))
             }
+        }
+    }
+
+    /// [`Self::open`], but while another tab downloads the same file, waits for it as long as that goes on.
+    async fn open_or_wait(
+        plan: &Plan,
+        progress: &dyn Fn(DownloadProgress),
+        cancel: &CancelFlag,
+    ) -> Result<Self, FormatError> {
+        let (mut seen, mut since) = (0, now_millis());
+        loop {
+            let mut cache = Self::open(plan).await;
+            if cache.not_kept != Some(NotKept::OtherTab) {
+                return Ok(cache);
+            }
+            // What the other tab has is not this one's.
+            let theirs = cache.journal.take();
+            let done_bytes = theirs.as_ref().map_or(0, Journal::bytes);
+            if done_bytes > seen {
+                (seen, since) = (done_bytes, now_millis());
+            } else if now_millis() - since > PATIENCE_MILLIS {
+                return Ok(cache);
+            }
+            if cancel.is_cancelled() {
+                return Err(FormatError::Cancelled);
+            }
+            let total_bytes = plan.total.or(theirs.map(|journal| journal.total)).unwrap_or(0);
+            progress(DownloadProgress { done_bytes, total_bytes, cached_bytes: 0 });
+            TimeoutFuture::new(WAIT_MILLIS).await;
         }
     }
 

@@ -57,3 +57,34 @@ test("a download that breaks off goes on where it stopped, is kept for the next 
     await site.close();
   }
 });
+
+test("a second tab waits for the download of the first and shares it", { skip }, async () => {
+  let sent = 0;
+  const open = (file, range) => {
+    const stream = createReadStream(file, range);
+    if (!file.endsWith(".gguf")) return stream;
+    // Slow enough for the second tab to come in between.
+    return stream.pipe(new Transform({
+      transform(chunk, _encoding, done) { sent += chunk.length; setTimeout(() => done(null, chunk), 5); },
+    }));
+  };
+  const site = await startSite({ model: true, ranges: true, open });
+  const browser = await startBrowser("cpu");
+  try {
+    const { context, page, id } = await openPage(browser, site);
+    await page.goto(`${site.url}models/`);
+    await page.locator("[data-testid^=load-smollm2]").click();
+    await id("progress").waitFor();
+    const other = await context.newPage();
+    await other.goto(`${site.url}models/`);
+    await other.locator("[data-testid^=load-smollm2]").click();
+    await id("loaded").waitFor({ timeout: 2 * MINUTE });
+    await other.getByTestId("loaded").waitFor({ timeout: 2 * MINUTE });
+    assert.equal(await id("notices").textContent(), "");
+    assert.equal(await other.getByTestId("notices").textContent(), "");
+    assert.ok(sent < 98_362_432 + 16_000_000, `${sent} bytes in all: the file was fetched twice`);
+  } finally {
+    await browser.close();
+    await site.close();
+  }
+});
