@@ -33,6 +33,8 @@ pub struct Drawn {
 pub struct DrawRule {
     /// How the next token is drawn.
     pub sampling: Sampling,
+    /// Seed of what is drawn.
+    pub seed: u64,
     /// How many alternatives to report for each token.
     pub n_top: usize,
     /// Tokens after which nothing more is to be read.

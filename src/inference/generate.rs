@@ -76,7 +76,8 @@ impl<F: Forward> LanguageModel<F> {
     ) -> Result<Answer, EngineError> {
         let mut read = self.prompt_tokens(prompt)?;
         let n_prompt_tokens = read.len() as u32;
-        let rule = DrawRule { sampling: plan.sampling, n_top: plan.n_top, stop_ids: self.stop_ids.clone() };
+        let rule =
+            DrawRule { sampling: plan.sampling, seed: plan.seed, n_top: plan.n_top, stop_ids: self.stop_ids.clone() };
         let trie = self.trie_of(plan.allowed)?;
         let mut node = token_trie::ROOT;
         let draws = trie.is_none() && self.forward.can_draw(&rule);

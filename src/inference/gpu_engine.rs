@@ -181,9 +181,11 @@ impl GpuForward {
             self.draw = Some(self.record_draw()?);
         }
         let Some(pass) = &self.draw else { return Ok(()) };
-        let mut words = vec![rule.n_top as u32, rule.stop_ids.len() as u32];
-        words.extend_from_slice(&rule.stop_ids);
-        self.gpu.write_u32(&pass.rule, 0, &words)?;
+        let Sampling { temperature, top_k, top_p, min_p, .. } = rule.sampling;
+        let (n_top, seed, stop_ids) = (rule.n_top, rule.seed, rule.stop_ids.as_slice());
+        let temperature = if temperature.is_finite() { temperature.max(0.0) } else { 0.0 };
+        let rule_words = draw::rule_words(&draw::Rule { n_top, temperature, top_k, top_p, min_p, seed, stop_ids });
+        self.gpu.write_u32(&pass.rule, 0, &rule_words)?;
         self.gpu.write_u32(&pass.tokens, 0, &[after])?;
         self.gpu.write_u32(&pass.state, 0, &[pos as u32, 1, 0, 0])?;
         let burst = self.drawing.burst.max(1);
@@ -387,7 +389,7 @@ impl Forward for GpuForward {
 
     async fn token_cost(&mut self, control: &Control<'_>) -> Result<Option<TokenCost>, EngineError> {
         let context = TIMED_CONTEXT.min(self.decoder.cache.capacity / 2);
-        let rule = DrawRule { sampling: Sampling::GREEDY, n_top: 0, stop_ids: Vec::new() };
+        let rule = DrawRule { sampling: Sampling::GREEDY, seed: 0, n_top: 0, stop_ids: Vec::new() };
         self.begin_drawing(0, context, &rule)?;
         self.drawing.rule = None;
         let Some(pass) = &self.draw else { return Ok(None) };
@@ -537,8 +539,7 @@ impl Forward for GpuForward {
     }
 
     fn can_draw(&self, rule: &DrawRule) -> bool {
-        let Sampling { temperature, repetition_penalty, .. } = rule.sampling;
-        temperature <= 0.0 && repetition_penalty == 1.0 && rule.n_top <= MAX_TOP && rule.stop_ids.len() <= MAX_STOP
+        rule.sampling.repetition_penalty == 1.0 && rule.n_top <= MAX_TOP && rule.stop_ids.len() <= MAX_STOP
     }
 
     async fn draw(

@@ -36,6 +36,21 @@ for (const project of ["cpu", "gpu"]) {
     // It has no idea of an end: stop it, unless the limit came first.
     if (await id("chat-stop").isEnabled()) await id("chat-stop").click({ timeout: 1000 }).catch(() => {});
     await id("chat-send").and(page.locator(":enabled")).waitFor();
+    // Drawn, not greedy: the same seed draws the same text.
+    const drawn = [];
+    for (const seed of ["5", "5", "6"]) {
+      await id("chat-clear").click();
+      await page.locator("#temperature").fill("1");
+      await page.locator("#top-p").fill("0.9");
+      await page.locator("#seed").fill(seed);
+      await page.locator("#seed").press("Tab");
+      await id("chat-input").fill("Hello");
+      await id("chat-input").press("Enter");
+      await id("answer").getByText(/a second/).waitFor({ timeout: 60_000 });
+      drawn.push((await id("answer").getByTestId("word").allTextContents()).join(" "));
+    }
+    assert.equal(drawn[0], drawn[1]);
+    assert.notEqual(drawn[0], drawn[2]);
     await id("word").first().click();
     await id("lens").waitFor();
     await shoot(page, `chat-${project}`);
