@@ -40,8 +40,51 @@ pub enum Prompt {
     /// A conversation, rendered by the model file's own chat template with the generation prompt appended. A last
     /// turn of the assistant is a beginning that the model goes on with.
     Chat(Vec<Message>),
+    /// Text after the tokens with which the model file begins every text (Gemma's `<bos>`), if it has any.
+    Text(String),
     /// Token ids taken as they are.
     Tokens(Vec<u32>),
+}
+
+/// How the vectors of several tokens become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pool {
+    /// The last token's.
+    Last,
+    /// The mean over the tokens.
+    Mean,
+}
+
+/// A hidden state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LayerState {
+    /// 0 for the embeddings, else the number of blocks that the residual stream has passed.
+    pub layer: u32,
+    /// The vector, (`n_embd`). Stored as base64 of little-endian f32, a third of their length as decimal numbers.
+    #[serde(with = "packed_f32")]
+    pub vector: Vec<f32>,
+}
+
+/// Vectors as base64 of little-endian f32.
+mod packed_f32 {
+    use base64::Engine as _;
+    use base64::prelude::BASE64_STANDARD;
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(values: &[f32], serializer: S) -> Result<S::Ok, S::Error> {
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        serializer.serialize_str(&BASE64_STANDARD.encode(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f32>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let bytes = BASE64_STANDARD.decode(text).map_err(de::Error::custom)?;
+        if bytes.len() % 4 != 0 {
+            return Err(de::Error::custom("a vector's bytes are cut short"));
+        }
+        Ok(bytes.as_chunks::<4>().0.iter().map(|word| f32::from_le_bytes(*word)).collect())
+    }
 }
 
 /// How the next token is drawn.
@@ -117,6 +160,17 @@ pub enum Request {
         other: Prompt,
         /// The continuation of both; a long one is compared only at its beginning.
         continuation: Prompt,
+    },
+    /// The residual stream of a text after each block, pooled over the text's tokens.
+    Features {
+        /// What is read before the text; may be empty.
+        prompt: Prompt,
+        /// The text whose tokens are pooled; if it is empty, those of the prompt are.
+        text: String,
+        /// Which states: 0 for the embeddings, else the number of blocks passed; empty for all.
+        layers: Vec<u32>,
+        /// How several tokens become one vector.
+        pool: Pool,
     },
     /// The distribution of the next token.
     Next {
@@ -239,6 +293,15 @@ pub enum Response {
     Compared {
         /// The tokens of the continuation.
         tokens: Vec<ComparedToken>,
+        /// Wall time in milliseconds.
+        millis: f64,
+    },
+    /// To `Features`.
+    Features {
+        /// Tokens that were pooled.
+        n_tokens: u32,
+        /// The states, lowest layer first.
+        states: Vec<LayerState>,
         /// Wall time in milliseconds.
         millis: f64,
     },

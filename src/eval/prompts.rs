@@ -69,7 +69,7 @@ fn few_shot(system: &str, messages: &[Message]) -> String {
 /// The prompt for a conversation under a run's settings: its system message first, then the turns.
 pub fn prompt(settings: &Settings, messages: Vec<Message>) -> Prompt {
     match settings.format {
-        PromptFormat::FewShot => Prompt::Raw(few_shot(&settings.system, &messages)),
+        PromptFormat::FewShot => Prompt::Text(few_shot(&settings.system, &messages)),
         PromptFormat::Chat if settings.system.is_empty() => Prompt::Chat(messages),
         PromptFormat::Chat => {
             let mut all = vec![turn(Role::System, settings.system.clone())];
@@ -142,7 +142,7 @@ mod tests {
     fn a_base_model_sees_examples_and_an_open_answer() {
         let settings =
             Settings { format: PromptFormat::FewShot, system: "Be brief.".to_owned(), ..Settings::default() };
-        let Request::Choose { prompt: Prompt::Raw(text), options } =
+        let Request::Choose { prompt: Prompt::Text(text), options } =
             choose(&settings, question("Is ice cold?"), &["Yes", "No"])
         else {
             panic!()
@@ -151,7 +151,7 @@ mod tests {
         assert!(text.ends_with("Question: Is ice cold?\nAnswer:"), "{text}");
         assert_eq!(options, [" Yes", " No"]);
         let begun = [turn(Role::User, "Is ice cold?"), turn(Role::Assistant, "I am")].to_vec();
-        let Prompt::Raw(text) = prompt(&settings, begun) else { panic!() };
+        let Prompt::Text(text) = prompt(&settings, begun) else { panic!() };
         assert!(text.ends_with("Question: Is ice cold?\nAnswer: I am"), "{text}");
     }
 }

@@ -10,7 +10,7 @@ use crate::models::names::{NameTable, of_layer};
 use crate::models::spec::{Activation, DecoderSpec, RopeStyle};
 use crate::models::weights::{CHUNK_BYTES, check_tensors};
 
-use super::forward::{CpuModel, Forward, TargetLogprob, check_tokens};
+use super::forward::{CpuModel, Forward, TargetLogprob, add_weighted, check_tokens};
 use super::load::CPU_KL_LIMIT;
 
 /// Tokens of a prompt that are read at once.
@@ -60,6 +60,22 @@ pub struct CpuForward {
     /// Positions that every layer's cache holds.
     n_cached: usize,
     scratch: Scratch,
+    /// Where hidden states are summed, while they are asked for.
+    taps: Option<Taps>,
+}
+
+/// Weights of the tokens of the chunk being read, and a sum for each layer.
+struct Taps {
+    weights: Vec<f32>,
+    sums: Vec<Vec<f32>>,
+}
+
+impl Taps {
+    fn add(&mut self, layer: usize, rows: &[f32]) {
+        if let Some(sum) = self.sums.get_mut(layer) {
+            add_weighted(sum, rows, &self.weights);
+        }
+    }
 }
 
 /// Room for what one chunk computes, kept from call to call.
@@ -210,6 +226,7 @@ impl CpuModel for CpuForward {
                 .map(|base| spec.freqs_of_base(base)),
             n_cached: 0,
             scratch: Scratch::default(),
+            taps: None,
         })
     }
 }
@@ -327,11 +344,17 @@ impl CpuForward {
                 *x *= self.spec.embd_scale;
             }
         }
-        for layer in &mut self.layers {
+        if let Some(taps) = &mut self.taps {
+            taps.add(0, &self.scratch.x);
+        }
+        for (index, layer) in self.layers.iter_mut().enumerate() {
             pace.step(control).await?;
             let [full, windowed] = &rotations;
             let rotation = if layer.window.is_some() { windowed } else { full };
             layer.forward(&mut self.scratch, pos, &self.spec, rotation);
+            if let Some(taps) = &mut self.taps {
+                taps.add(index + 1, &self.scratch.x);
+            }
         }
         self.n_cached = pos + tokens.len();
         Ok(())
@@ -380,6 +403,25 @@ impl Forward for CpuForward {
             progress(done);
         }
         self.logits(1).map(<[f32]>::to_vec)
+    }
+
+    async fn pooled_states(
+        &mut self,
+        tokens: &[u32],
+        weights: &[f32],
+        control: &Control<'_>,
+    ) -> Result<Vec<Vec<f32>>, EngineError> {
+        self.check(tokens, 0)?;
+        let mut pace = Pace::new(control);
+        let mut sums = vec![vec![0.0; self.spec.n_embd]; self.layers.len() + 1];
+        for (index, chunk) in tokens.chunks(CHUNK_TOKENS).enumerate() {
+            let weights = weights.iter().skip(index * CHUNK_TOKENS).take(chunk.len()).copied().collect();
+            self.taps = Some(Taps { weights, sums });
+            let read = self.read_chunk(chunk, index * CHUNK_TOKENS, control, &mut pace).await;
+            sums = self.taps.take().map(|taps| taps.sums).unwrap_or_default();
+            read?;
+        }
+        Ok(sums)
     }
 
     async fn target_logprobs(

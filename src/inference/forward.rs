@@ -89,6 +89,17 @@ pub(super) fn check_end(end: usize, context_length: usize) -> Result<(), EngineE
     Ok(())
 }
 
+/// Adds rows, each times its weight, to a sum.
+pub(super) fn add_weighted(sum: &mut [f32], rows: &[f32], weights: &[f32]) {
+    for (row, &weight) in rows.chunks_exact(sum.len().max(1)).zip(weights) {
+        if weight != 0.0 {
+            for (sum, value) in sum.iter_mut().zip(row) {
+                *sum += weight * value;
+            }
+        }
+    }
+}
+
 /// A prompt and the texts that are scored as its continuation.
 #[derive(Debug, Clone, Copy)]
 pub struct Trunk<'a> {
@@ -137,6 +148,18 @@ pub trait Forward {
         n_top: usize,
         control: &Control<'_>,
     ) -> Result<Vec<TargetLogprob>, EngineError>;
+
+    /// Reads `tokens` at positions `0..` and gives for the embeddings and after each block the sum over tokens of the
+    /// residual stream times the token's weight: (`n_layers` + 1) vectors of `n_embd`. `weights` is as long as
+    /// `tokens`. What the cache holds afterwards is not told.
+    async fn pooled_states(
+        &mut self,
+        _tokens: &[u32],
+        _weights: &[f32],
+        _control: &Control<'_>,
+    ) -> Result<Vec<Vec<f32>>, EngineError> {
+        Err(EngineError::Backend { detail: "this backend gives no hidden states".to_owned() })
+    }
 
     /// Work that the device was given so far, where the backend counts it.
     fn work(&self) -> Option<Work> {

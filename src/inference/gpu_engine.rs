@@ -8,11 +8,11 @@ use std::collections::VecDeque;
 
 use crate::eval::engine::{Control, EngineError, KernelTime, Sampling, TokenCost, Work};
 use crate::gpu::kernels::draw::{self, DRAWN_LEN, MAX_STOP, MAX_TOP, RULE_LEN};
-use crate::gpu::kernels::{take_rows, target_logprobs};
+use crate::gpu::kernels::{pool_rows, take_rows, target_logprobs};
 use crate::gpu::{Gpu, GpuError, Layout, Prepared, Readback, Recording, Tensor, prepare};
 use crate::models::decoder::Decoder;
 
-use super::forward::{DrawRule, Drawn, Forward, TargetLogprob, Trunk, check_end, check_tokens};
+use super::forward::{DrawRule, Drawn, Forward, TargetLogprob, Trunk, add_weighted, check_end, check_tokens};
 use super::language_model::LanguageModel;
 
 /// Rows of the recordings; a text is read in pieces of the largest one that runs for [`PIECE_MILLIS`] at most, its rest
@@ -26,6 +26,8 @@ const PAIRS: usize = 64;
 const PIECE_MILLIS: f64 = 100.0;
 /// Pieces in flight while one is waited for.
 const MAX_PIECES: usize = 4;
+/// Rows of the recordings that pool hidden states: a word, or a longer text piece by piece.
+const TAP_ROWS: [usize; 2] = [8, 64];
 /// Most tokens that one submission draws.
 const MAX_BURST: usize = 16;
 /// Submissions in flight while one is waited for.
@@ -85,6 +87,18 @@ struct DrawPass {
     state: Tensor,
 }
 
+/// A recording for up to `rows` tokens that also pools the residual stream of every layer.
+struct TapPass {
+    rows: usize,
+    tokens: Tensor,
+    places: Tensor,
+    /// `F32[rows]`.
+    weights: Tensor,
+    /// `F32[n_layers + 1, n_embd]`.
+    pooled: Tensor,
+    prepared: Prepared,
+}
+
 /// Tokens that were asked of the device together.
 struct Burst {
     n: usize,
@@ -116,6 +130,7 @@ pub struct GpuForward {
     millis_a_row: f64,
     draw: Option<DrawPass>,
     drawing: Drawing,
+    taps: Vec<TapPass>,
 }
 
 impl GpuForward {
@@ -126,8 +141,8 @@ impl GpuForward {
     pub fn new(gpu: Gpu, decoder: Decoder) -> Result<Self, GpuError> {
         let state = gpu.create("state", &[4], Layout::U32)?;
         let head_state = gpu.create("head_state", &[4], Layout::U32)?;
-        let (passes, drawing) = (Vec::new(), Drawing::default());
-        Ok(Self { gpu, decoder, state, head_state, passes, millis_a_row: 0.0, draw: None, drawing })
+        let (passes, taps, drawing) = (Vec::new(), Vec::new(), Drawing::default());
+        Ok(Self { gpu, decoder, state, head_state, passes, millis_a_row: 0.0, draw: None, drawing, taps })
     }
 
     /// The device.
@@ -234,6 +249,20 @@ impl GpuForward {
             }
             steps *= 4;
         }
+    }
+
+    fn record_taps(&self, rows: usize) -> Result<TapPass, GpuError> {
+        let words = |name: &str, shape: &[usize]| self.gpu.create(name, shape, Layout::U32);
+        let (tokens, places) = (words("tap_tokens", &[rows])?, words("tap_places", &[rows, 4])?);
+        let weights = self.gpu.create("tap_weights", &[rows], Layout::F32)?;
+        let spec = &self.decoder.spec;
+        let pooled = self.gpu.create("pooled", &[spec.n_layers + 1, spec.n_embd], Layout::F32)?;
+        let mut rec = Recording::suiting(&self.gpu);
+        self.decoder.forward_with(&mut rec, &tokens, &places, &self.state, &mut |rec, layer, x| {
+            pool_rows::record(rec, x, &weights, &pooled, layer, &self.state);
+        });
+        let prepared = prepare(&self.gpu, &rec)?;
+        Ok(TapPass { rows, tokens, places, weights, pooled, prepared })
     }
 
     /// The pass for the next piece of `n` rows: the one that holds them all, or the largest that is not too slow.
@@ -489,6 +518,45 @@ impl Forward for GpuForward {
             (control.breathe)().await;
         }
         Ok(scored)
+    }
+
+    async fn pooled_states(
+        &mut self,
+        tokens: &[u32],
+        weights: &[f32],
+        control: &Control<'_>,
+    ) -> Result<Vec<Vec<f32>>, EngineError> {
+        self.check(tokens, 0)?;
+        self.drawing.rule = None;
+        let n_embd = self.decoder.spec.n_embd;
+        let mut sums = vec![vec![0.0; n_embd]; self.decoder.spec.n_layers + 1];
+        let mut done = 0;
+        while done < tokens.len() {
+            if control.cancel.is_cancelled() {
+                return Err(EngineError::Cancelled);
+            }
+            let left = tokens.len() - done;
+            let wanted = TAP_ROWS.into_iter().find(|&rows| rows >= left).unwrap_or(TAP_ROWS[TAP_ROWS.len() - 1]);
+            let known = self.taps.iter().position(|tap| tap.rows == wanted);
+            let index = known.unwrap_or(self.taps.len());
+            if known.is_none() {
+                self.taps.push(self.record_taps(wanted)?);
+            }
+            let Some(tap) = self.taps.get(index) else { return Err(EngineError::EmptyInput) };
+            let n = left.min(wanted);
+            self.gpu.write_u32(&self.state, 0, &[done as u32, n as u32, 0, 0])?;
+            self.gpu.write_u32(&tap.tokens, 0, tokens.get(done..done + n).unwrap_or_default())?;
+            self.gpu.write_u32(&tap.places, 0, &vec![0; 4 * n])?;
+            self.gpu.write_f32(&tap.weights, 0, weights.get(done..done + n).unwrap_or_default())?;
+            self.gpu.submit(&tap.prepared, 1)?;
+            let pooled = self.gpu.read_f32(&tap.pooled, 0..sums.len() * n_embd).await?;
+            for (sum, row) in sums.iter_mut().zip(pooled.chunks_exact(n_embd)) {
+                add_weighted(sum, row, &[1.0]);
+            }
+            done += n;
+            (control.breathe)().await;
+        }
+        Ok(sums)
     }
 
     fn scores_together(&self) -> bool {

@@ -5,8 +5,8 @@
 //! prefix with the next prompt: the shared part of a benchmark's prompts is read once, every option after it.
 
 use crate::eval::engine::{
-    Alternative, Control, Engine, EngineError, EngineEvent, EngineInfo, Message, Prompt, Request, Response, Role,
-    SelfTest, TokenCost, Work,
+    Alternative, Control, Engine, EngineError, EngineEvent, EngineInfo, LayerState, Message, Pool, Prompt, Request,
+    Response, Role, SelfTest, TokenCost, Work,
 };
 
 use super::choices::Choice;
@@ -21,6 +21,11 @@ pub trait TextCodec {
     /// # Errors
     /// The tokenizer's own words.
     fn encode(&self, text: &str, parse_specials: bool) -> Result<Vec<u32>, String>;
+
+    /// Tokens with which the file begins every text; none for most.
+    fn opening(&self) -> Vec<u32> {
+        Vec::new()
+    }
 
     /// Text of tokens; incomplete UTF-8 becomes U+FFFD, special tokens appear by name.
     fn decode(&self, ids: &[u32]) -> String;
@@ -102,6 +107,11 @@ impl<F: Forward> LanguageModel<F> {
         match prompt {
             // A raw prompt may spell out a template of its own, control tokens included.
             Prompt::Raw(text) => self.encode(text, true),
+            Prompt::Text(text) => {
+                let mut tokens = self.codec.opening();
+                tokens.extend(self.encode(text, false)?);
+                Ok(tokens)
+            }
             Prompt::Chat(messages) => {
                 let (begun, asked) = match messages.split_last() {
                     Some((last, asked)) if last.role == Role::Assistant => (Some(&last.content), asked),
@@ -234,6 +244,41 @@ impl<F: Forward> LanguageModel<F> {
         top.into_iter().map(|(id, logprob)| Alternative { id, text: self.codec.decode(&[id]), logprob }).collect()
     }
 
+    /// Hidden states of `text` after `prompt`, and how many tokens were pooled.
+    async fn features(
+        &mut self,
+        prompt: &Prompt,
+        text: &str,
+        layers: &[u32],
+        pool: Pool,
+        control: &Control<'_>,
+    ) -> Result<(Vec<LayerState>, usize), EngineError> {
+        let mut tokens = self.prompt_tokens(prompt)?;
+        let before = if text.is_empty() { 0 } else { tokens.len() };
+        tokens.extend(self.encode(text, false)?);
+        let n_pooled = tokens.len() - before;
+        if n_pooled == 0 {
+            return Err(EngineError::EmptyInput);
+        }
+        self.check_context(tokens.len())?;
+        let mut weights = vec![0.0; tokens.len()];
+        match pool {
+            Pool::Last => weights[tokens.len() - 1] = 1.0,
+            Pool::Mean => weights[before..].fill(1.0 / n_pooled as f32),
+        }
+        self.truncate_cache(0);
+        let states = self.forward.pooled_states(&tokens, &weights, control).await?;
+        if states.iter().flatten().any(|value| !value.is_finite()) {
+            return Err(EngineError::NotANumber);
+        }
+        if let Some(layer) = layers.iter().find(|&&layer| layer as usize >= states.len()) {
+            let detail = format!("there is no layer {layer}; the last is {}", states.len() - 1);
+            return Err(EngineError::Backend { detail });
+        }
+        let states = (0..).zip(states).filter(|(layer, _)| layers.is_empty() || layers.contains(layer));
+        Ok((states.map(|(layer, vector)| LayerState { layer, vector }).collect(), n_pooled))
+    }
+
     async fn answer(
         &mut self,
         index: usize,
@@ -271,6 +316,10 @@ impl<F: Forward> LanguageModel<F> {
             Request::Compare { prompt, other, continuation } => {
                 let tokens = self.compare(index, prompt, other, continuation, control).await?;
                 Ok(Response::Compared { tokens, millis: (control.now)() - started })
+            }
+            Request::Features { prompt, text, layers, pool } => {
+                let (states, n_tokens) = self.features(prompt, text, layers, *pool, control).await?;
+                Ok(Response::Features { n_tokens: n_tokens as u32, states, millis: (control.now)() - started })
             }
             Request::Next { prompt, n_top } => {
                 let tokens = self.prompt_tokens(prompt)?;

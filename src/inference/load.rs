@@ -82,6 +82,10 @@ impl TextCodec for FileCodec {
         self.tokenizer.encode(text, parse_specials).map_err(|error| error.to_string())
     }
 
+    fn opening(&self) -> Vec<u32> {
+        self.tokenizer.bos_id().filter(|_| self.tokenizer.add_bos()).into_iter().collect()
+    }
+
     fn decode(&self, ids: &[u32]) -> String {
         self.tokenizer.decode(ids)
     }

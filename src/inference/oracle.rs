@@ -3,7 +3,7 @@
 use candle_core::quantized::ggml_file::qtensor_from_ggml;
 use candle_core::{D, DType, Device, Tensor};
 
-use super::forward::{CpuModel, Forward, TargetLogprob, check_tokens};
+use super::forward::{CpuModel, Forward, TargetLogprob, add_weighted, check_tokens};
 use super::load::GPU_KL_LIMIT;
 use crate::eval::engine::{Control, EngineError};
 use crate::formats::FormatError;
@@ -200,21 +200,30 @@ impl CpuModel for Oracle {
 }
 
 impl Oracle {
-    /// Reads one chunk at `pos` and returns the normed states, (T, `n_embd`).
-    async fn read_chunk(&mut self, tokens: &[u32], pos: usize, control: &Control<'_>) -> Result<Tensor, EngineError> {
+    /// Reads one chunk at `pos` and returns the normed states, (T, `n_embd`). `tap` sees the residual stream before the
+    /// first block (layer 0) and after each.
+    async fn read_chunk(
+        &mut self,
+        tokens: &[u32],
+        pos: usize,
+        control: &Control<'_>,
+        mut tap: impl FnMut(usize, &Tensor) -> candle_core::Result<()>,
+    ) -> Result<Tensor, EngineError> {
         let ids = Tensor::new(tokens, &Device::Cpu).map_err(backend)?;
         let scale = f64::from(self.spec.embd_scale);
         let mut x = self.embedding.index_select(&ids, 0).and_then(|rows| rows * scale).map_err(backend)?;
         let at = |table: &Tensor| table.narrow(0, pos, tokens.len()).map_err(backend);
         let [(cos, sin), (window_cos, window_sin)] = &self.rotations;
         let (full, windowed) = ((at(cos)?, at(sin)?), (at(window_cos)?, at(window_sin)?));
-        for layer in &mut self.layers {
+        tap(0, &x).map_err(backend)?;
+        for (index, layer) in self.layers.iter_mut().enumerate() {
             (control.breathe)().await;
             if control.cancel.is_cancelled() {
                 return Err(EngineError::Cancelled);
             }
             let (cos, sin) = if layer.window.is_some() { &windowed } else { &full };
             x = layer.forward(&x, pos, &self.spec, cos, sin).map_err(backend)?;
+            tap(index + 1, &x).map_err(backend)?;
         }
         rms_norm(&x, &self.output_norm, self.spec.rms_eps).map_err(backend)
     }
@@ -356,13 +365,34 @@ impl Forward for Oracle {
         let mut done = 0;
         let mut last = None;
         for chunk in tokens.chunks(CHUNK_TOKENS) {
-            let states = self.read_chunk(chunk, pos + done, control).await?;
+            let states = self.read_chunk(chunk, pos + done, control, |_, _| Ok(())).await?;
             done += chunk.len();
             progress(done);
             last = Some(states.narrow(0, chunk.len() - 1, 1).map_err(backend)?);
         }
         let last = last.ok_or(EngineError::EmptyInput)?;
         self.logits(&last)?.pop().ok_or(EngineError::EmptyInput)
+    }
+
+    async fn pooled_states(
+        &mut self,
+        tokens: &[u32],
+        weights: &[f32],
+        control: &Control<'_>,
+    ) -> Result<Vec<Vec<f32>>, EngineError> {
+        self.check(tokens, 0)?;
+        let mut sums = vec![vec![0.0; self.spec.n_embd]; self.layers.len() + 1];
+        for (index, (chunk, weights)) in tokens.chunks(CHUNK_TOKENS).zip(weights.chunks(CHUNK_TOKENS)).enumerate() {
+            let tap = |layer: usize, x: &Tensor| -> candle_core::Result<()> {
+                let rows = x.flatten_all()?.to_vec1::<f32>()?;
+                if let Some(sum) = sums.get_mut(layer) {
+                    add_weighted(sum, &rows, weights);
+                }
+                Ok(())
+            };
+            self.read_chunk(chunk, index * CHUNK_TOKENS, control, tap).await?;
+        }
+        Ok(sums)
     }
 
     async fn target_logprobs(
@@ -381,7 +411,7 @@ impl Forward for Oracle {
         }
         let mut scored = Vec::with_capacity(tokens.len());
         for (chunk, targets) in tokens.chunks(CHUNK_TOKENS).zip(targets.chunks(CHUNK_TOKENS)) {
-            let states = self.read_chunk(chunk, pos + scored.len(), control).await?;
+            let states = self.read_chunk(chunk, pos + scored.len(), control, |_, _| Ok(())).await?;
             for (logits, &target) in self.logits(&states)?.iter().zip(targets) {
                 scored.push(TargetLogprob::of(logits, target, n_top)?);
             }

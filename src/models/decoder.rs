@@ -34,8 +34,22 @@ impl Decoder {
     /// stream after the last block, `F32[M, n_embd]`, before the last norm. `places: U32[M, 4]` says what each row sees
     /// (see [`split_heads`]); a single row sees all before it.
     pub fn forward(&self, rec: &mut Recording, tokens: &Tensor, places: &Tensor, state: &Tensor) -> Tensor {
+        self.forward_with(rec, tokens, places, state, &mut |_, _, _| {})
+    }
+
+    /// As [`Self::forward`] for more than one row; `tap` may record what reads the residual stream before the first
+    /// block (layer 0) and after each.
+    pub fn forward_with(
+        &self,
+        rec: &mut Recording,
+        tokens: &Tensor,
+        places: &Tensor,
+        state: &Tensor,
+        tap: &mut dyn FnMut(&mut Recording, usize, &Tensor),
+    ) -> Tensor {
         let mut x = embed::record(rec, &self.weights.token_embd, tokens, self.spec.embd_scale, state);
         let mut product = None;
+        tap(rec, 0, &x);
         for (layer, (weights, (keys, values))) in self.weights.layers.iter().zip(&self.cache.layers).enumerate() {
             let heads = self.heads(layer, weights);
             if x.rows() == 1 {
@@ -43,6 +57,7 @@ impl Decoder {
             } else {
                 self.block(rec, &x, weights, &heads, (keys, values), places, state);
             }
+            tap(rec, layer + 1, &x);
         }
         let last_norm = self.weights.layers.last().and_then(|layer| layer.ffn_post_norm.as_ref());
         if let (Some(product), Some(gain)) = (product, last_norm) {

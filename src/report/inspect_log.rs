@@ -57,7 +57,8 @@ fn messages(request: Option<&Request>, result: &ItemResult) -> Vec<Value> {
             Request::Choose { prompt: Prompt::Chat(turns), .. } | Request::Generate { prompt: Prompt::Chat(turns), .. },
         ) => turns.iter().map(message).collect(),
         Some(
-            Request::Choose { prompt: Prompt::Raw(text), .. } | Request::Generate { prompt: Prompt::Raw(text), .. },
+            Request::Choose { prompt: Prompt::Raw(text) | Prompt::Text(text), .. }
+            | Request::Generate { prompt: Prompt::Raw(text) | Prompt::Text(text), .. },
         ) => {
             vec![json!({"role": "user", "content": text})]
         }

@@ -25,7 +25,7 @@ pub struct LmEvalFiles {
 
 fn prompt_text(prompt: &Prompt) -> String {
     match prompt {
-        Prompt::Raw(text) => text.clone(),
+        Prompt::Raw(text) | Prompt::Text(text) => text.clone(),
         Prompt::Chat(messages) => serde_json::to_string(messages).unwrap_or_default(),
         Prompt::Tokens(ids) => format!("{ids:?}"),
     }

@@ -3,11 +3,13 @@
 
 use std::path::PathBuf;
 
-use likewise::eval::engine::{Control, Engine, EngineError, Prompt, Request, Response, Sampling};
+use likewise::eval::engine::{Control, Engine, EngineError, Pool, Prompt, Request, Response, Sampling};
 use likewise::gpu::Gpu;
+use likewise::inference::cpu_engine::CpuForward;
 use likewise::inference::forward::TargetLogprob;
 use likewise::inference::gpu_engine::GpuEngine;
-use likewise::inference::load::{LoadStage, ModelIdentity, kl_from_probe, load_gpu, probe_from_logits};
+use likewise::inference::load::{LoadStage, ModelIdentity, kl_from_probe, load_cpu, load_gpu, probe_from_logits};
+use likewise::inference::oracle::Oracle;
 use serde_json::Value;
 
 fn path(name: &str) -> PathBuf {
@@ -243,4 +245,80 @@ fn a_token_outside_the_vocabulary_is_refused_not_read() {
         let answer = pollster::block_on(engine.respond(&[request], &Control::quiet())).remove(0);
         assert!(matches!(answer, Err(EngineError::Tokenize { .. })), "{answer:?}");
     }
+}
+
+/// Pooled states of every layer, within `tolerance` of transformers' (values of up to 18).
+fn states_are<E: Engine>(name: &str, engine: &mut E, golden: &Value, tolerance: f32) {
+    for case in golden["cases"].as_array().unwrap() {
+        for (pool, key) in [(Pool::Last, "last"), (Pool::Mean, "mean")] {
+            let expected: Vec<Vec<f32>> = serde_json::from_value(case[key].clone()).unwrap();
+            let prompt = Prompt::Tokens(ids(&case["tokens"]));
+            let request = Request::Features { prompt, text: String::new(), layers: Vec::new(), pool };
+            let answer = pollster::block_on(engine.respond(&[request], &Control::quiet())).remove(0).unwrap();
+            let Response::Features { n_tokens, states, .. } = answer else { panic!("no states") };
+            assert_eq!((n_tokens as usize, states.len()), (ids(&case["tokens"]).len(), expected.len()));
+            for (layer, (state, expected)) in states.iter().zip(&expected).enumerate() {
+                assert_eq!((state.layer as usize, state.vector.len()), (layer, expected.len()));
+                let worst = state.vector.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert!(worst < tolerance, "{name} {key} layer {layer}: {worst}");
+            }
+        }
+    }
+}
+
+/// GPU and oracle differ from the reference by sums in f32, the processor by activations of 16 bits (8.4e-4 was seen).
+#[test]
+fn hidden_states_are_those_of_transformers() {
+    let golden: Value = serde_json::from_str(&std::fs::read_to_string(path("hidden_states.json")).unwrap()).unwrap();
+    let gpu = pollster::block_on(Gpu::new()).unwrap();
+    for model in golden["models"].as_array().unwrap() {
+        let name = model["file"].as_str().unwrap().trim_end_matches(".gguf");
+        let bytes = std::fs::read(path(&format!("{name}.gguf"))).unwrap();
+        let identity = ModelIdentity::of_file(name);
+        let (source, control, progress) = (bytes.as_slice(), Control::quiet(), |_: LoadStage, _: u64, _: u64| {});
+        states_are(name, &mut load(name, gpu.clone()), model, 2e-4);
+        let oracle = load_cpu::<Oracle>(&source, &identity, 1 << 30, &progress, &control);
+        states_are(name, &mut pollster::block_on(oracle).unwrap(), model, 2e-4);
+        let fast = load_cpu::<CpuForward>(&source, &identity, 1 << 30, &progress, &control);
+        states_are(name, &mut pollster::block_on(fast).unwrap(), model, 4e-3);
+    }
+}
+
+/// A text longer than the largest recording, of which only the end is pooled; what was cached before does not matter.
+#[test]
+fn a_text_is_pooled_without_what_stands_before_it() {
+    let mut engine = load("tiny-llama-q4_1", pollster::block_on(Gpu::new()).unwrap());
+    let text = "the answer to the question is in the image and not on the mat ".repeat(5);
+    let (before, after) =
+        (engine.codec().encode("The cat sat", false).unwrap(), engine.codec().encode(&text, false).unwrap());
+    assert!(before.len() + after.len() > 70, "{}", after.len());
+    let features = |engine: &mut GpuEngine, prompt: Prompt, text: &str, pool: Pool, layers: Vec<u32>| {
+        let request = Request::Features { prompt, text: text.to_owned(), layers, pool };
+        pollster::block_on(engine.respond(&[request], &Control::quiet())).remove(0)
+    };
+    let Ok(Response::Features { n_tokens, states, .. }) =
+        features(&mut engine, Prompt::Tokens(before.clone()), &text, Pool::Mean, vec![2])
+    else {
+        panic!("no states")
+    };
+    assert_eq!((n_tokens as usize, states.len(), states[0].layer), (after.len(), 1, 2));
+    // The same mean from the last token of every longer beginning.
+    let mut mean = vec![0.0; states[0].vector.len()];
+    for n in 1..=after.len() {
+        let tokens: Vec<u32> = before.iter().chain(&after[..n]).copied().collect();
+        let Ok(Response::Features { states, .. }) =
+            features(&mut engine, Prompt::Tokens(tokens), "", Pool::Last, vec![2])
+        else {
+            panic!("no states")
+        };
+        for (sum, value) in mean.iter_mut().zip(&states[0].vector) {
+            *sum += value / after.len() as f32;
+        }
+    }
+    let worst = states[0].vector.iter().zip(&mean).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(worst < 1e-4, "{worst}");
+    let wrong = features(&mut engine, Prompt::Tokens(before), "", Pool::Last, vec![3]);
+    assert!(matches!(wrong, Err(EngineError::Backend { .. })), "{wrong:?}");
+    let empty = features(&mut engine, Prompt::Raw(String::new()), "", Pool::Mean, Vec::new());
+    assert_eq!(empty, Err(EngineError::EmptyInput));
 }

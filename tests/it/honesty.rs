@@ -535,7 +535,7 @@ fn a_base_model_is_asked_in_its_own_form_by_every_task() {
             let Step::Ask(requests) = (entry.make)(&settings).next(item, &[]) else { panic!("{}", entry.info.id) };
             for request in requests {
                 let (Request::Choose { prompt, .. } | Request::Generate { prompt, .. }) = &request else { continue };
-                assert!(matches!(prompt, Prompt::Raw(text) if text.contains("Answer:")), "{request:?}");
+                assert!(matches!(prompt, Prompt::Text(text) if text.contains("Answer:")), "{request:?}");
             }
         }
     }

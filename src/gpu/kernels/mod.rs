@@ -11,6 +11,7 @@ pub mod gated;
 pub mod heads;
 pub mod matmul;
 pub mod matvec;
+pub mod pool_rows;
 pub mod rms_norm;
 pub mod take_rows;
 pub mod target_logprobs;
@@ -27,6 +28,7 @@ pub use gated::record as gated;
 pub use heads::{attend_one, split_heads};
 pub use matmul::record as matmul;
 pub use matvec::record as matvec;
+pub use pool_rows::record as pool_rows;
 pub use rms_norm::record as rms_norm;
 pub use take_rows::record as take_rows;
 pub use target_logprobs::record as target_logprobs;
@@ -41,6 +43,7 @@ pub fn all() -> Vec<&'static Kernel> {
         &add::KERNEL,
         &gated::KERNEL,
         &take_rows::KERNEL,
+        &pool_rows::KERNEL,
         &draw::KERNEL,
         &target_logprobs::KERNEL,
     ];

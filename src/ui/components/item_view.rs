@@ -66,6 +66,11 @@ fn response_view(response: &Response, names: &[String]) -> AnyView {
             });
             view! { <p class="said-raw" data-testid="token-shift">{marked.collect_view()}</p> }.into_any()
         }
+        Response::Features { n_tokens, states, .. } => {
+            let width = states.first().map_or(0, |state| state.vector.len());
+            let pooled = if *n_tokens == 1 { "1 token".to_owned() } else { format!("{n_tokens} tokens") };
+            view! { <p>{format!("{pooled}, {} layers of {width} numbers", states.len())}</p> }.into_any()
+        }
         Response::Next { top, .. } => {
             let words: Vec<String> = top
                 .iter()
@@ -90,17 +95,22 @@ fn prompt_view(prompt: &Prompt) -> AnyView {
             });
             turns.collect_view().into_any()
         }
-        Prompt::Raw(text) => view! { <p class="said-raw">{text.clone()}</p> }.into_any(),
+        Prompt::Raw(text) | Prompt::Text(text) => view! { <p class="said-raw">{text.clone()}</p> }.into_any(),
         Prompt::Tokens(ids) => view! { <p>{ids.len()} " tokens"</p> }.into_any(),
     }
 }
 
 fn turn_view(request: &Request, response: &Response) -> AnyView {
+    if let Request::Features { prompt, text, .. } = request {
+        let read = view! { <p class="said-raw">{text.clone()}</p> };
+        return view! { <li>{prompt_view(prompt)} {read} {response_view(response, &[])}</li> }.into_any();
+    }
     let (prompt, names) = match request {
         Request::Choose { prompt, options } => (prompt, options.clone()),
         Request::Generate { prompt, .. }
         | Request::Forced { prompt, .. }
         | Request::Next { prompt, .. }
+        | Request::Features { prompt, .. }
         | Request::Compare { prompt, .. } => (prompt, Vec::new()),
     };
     view! { <li>{prompt_view(prompt)} {response_view(response, &names)}</li> }.into_any()
