@@ -15,10 +15,15 @@ use sha2::{Digest, Sha256};
 
 use likewise::eval::bench::measure;
 use likewise::eval::engine::{
-    Control, Engine, EngineError, EngineInfo, Finish, Message, Prompt, Request, Response, Sampling, SelfTest, Work,
+    Control, Engine, EngineInfo, Finish, Message, Pool, Prompt, Request, Response, Sampling, SelfTest, Work,
 };
 use likewise::eval::import::import_items;
+use likewise::eval::item::Item;
 use likewise::eval::run::{ItemResult, Method, PromptFormat, RUN_SCHEMA, Run, RunStatus, Settings};
+use likewise::eval::score::Verdict;
+use likewise::eval::stimuli::{Imported, import as import_stimuli};
+use likewise::eval::task::TaskEntry;
+use likewise::eval::tasks::hidden_states::word_items;
 use likewise::eval::tasks::pair_rating::{all_pairs, pair_items};
 use likewise::eval::{runner, tasks};
 use likewise::formats::FormatError;
@@ -31,7 +36,10 @@ use likewise::inference::language_model::LanguageModel;
 use likewise::inference::load::{ModelIdentity, load_cpu, load_gpu, probe_from_logits};
 use likewise::inference::oracle::Oracle;
 use likewise::platform;
+use likewise::report::representation::{ModelSide, Pairing, StateDistance, agree, group_level};
 use likewise::report::stats_command;
+use likewise::stats::distance::Metric;
+use likewise::stats::rdm_compare::{Measure, mean_pairwise};
 use likewise::study::simulation::Simulation;
 use likewise::study::study::Study;
 
@@ -80,6 +88,14 @@ enum MethodChoice {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum AskChoice {
+    /// Ratings of pairs, 1 to 7, by expectation.
+    Ratings,
+    /// Hidden states of the words at every layer.
+    Hidden,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ArithmeticChoice {
     /// Weights stay quantized, activations are quantized to 16 bits for each product.
     Fast,
@@ -99,6 +115,10 @@ enum Command {
     Score,
     /// In: {"id","text"}; out: log-probability of every token but the first, which has nothing before it.
     Perplexity,
+    /// In: {"id","prompt"} or {"id","tokens"}, plus text (only its tokens are pooled; after the prompt), sites
+    /// (`resid_post`, what a block leaves; `resid_pre`, what it gets), layers (blocks from 0; default all) and pool
+    /// (mean or last, the default); out: the residual stream as vectors.
+    Hidden,
     /// In: {"id","prompt"} or {"id","messages"}, plus `max_tokens`, temperature, `top_p`, `top_k`, `min_p`,
     /// `repetition_penalty`, seed, stop and `allowed` (the answer is one of these texts).
     Generate,
@@ -131,6 +151,34 @@ enum Command {
         /// Where the record goes.
         #[arg(long)]
         out: PathBuf,
+    },
+    /// Asks the model about the words of a file and compares; out: one JSON object with agreement (interval over words),
+    /// noise ceiling and, for hidden states, every layer.
+    Similarity {
+        /// Similarities: pairs with scores, raters as JSON, a table, an RDM (see the similarity page).
+        #[arg(long)]
+        reference: PathBuf,
+        /// What is asked.
+        #[arg(long, default_value = "ratings")]
+        ask: AskChoice,
+        /// Rates each pair both ways round.
+        #[arg(long)]
+        both_orders: bool,
+        /// For base models without a chat template.
+        #[arg(long)]
+        few_shot: bool,
+        /// States of a word's last token instead of the mean over its tokens.
+        #[arg(long)]
+        last_token: bool,
+        /// How matrices are compared.
+        #[arg(long, default_value = "spearman")]
+        measure: String,
+        /// Bootstrap resamples over words.
+        #[arg(long, default_value_t = 2000)]
+        resamples: usize,
+        /// Where the run goes, as `run` writes it.
+        #[arg(long)]
+        out: Option<PathBuf>,
     },
     /// Measures speed, counts work a decoded token; tokens a second, seconds and bytes.
     Bench,
@@ -305,10 +353,11 @@ async fn answer<F: Forward>(
             let finish: Finish = finish;
             Ok(json!({"text": text, "tokens": ids, "finish": finish}))
         }
+        Command::Hidden => hidden(engine, line).await,
         Command::Probe { top } => {
             let tokens = match prompt_of(line)? {
                 Prompt::Tokens(tokens) => tokens,
-                Prompt::Raw(text) => engine.codec().encode(&text, true)?,
+                Prompt::Raw(text) | Prompt::Text(text) => engine.codec().encode(&text, true)?,
                 Prompt::Chat(messages) => engine.codec().encode_chat(&messages)?,
             };
             let logits = engine.logits_after(&tokens, &control()).await?;
@@ -316,10 +365,51 @@ async fn answer<F: Forward>(
             Ok(serde_json::to_value(probe)?)
         }
         Command::Score => Err("scores are answered many at a time".into()),
-        Command::Run { .. } | Command::Bench | Command::Simulate { .. } | Command::Stats { .. } => {
-            Err("this command reads no lines".into())
+        Command::Run { .. }
+        | Command::Similarity { .. }
+        | Command::Bench
+        | Command::Simulate { .. }
+        | Command::Stats { .. } => Err("this command reads no lines".into()),
+    }
+}
+
+/// Hidden states by the names that mechanistic interpretability uses: block `l` gets `resid_pre` and leaves
+/// `resid_post`.
+async fn hidden<E: Engine>(engine: &mut E, line: &Value) -> Result<Value, Failure> {
+    let text = line.get("text").map_or(Ok(String::new()), |_| text_field(line, "text"))?;
+    let prompt = if line.get("prompt").is_none() && line.get("tokens").is_none() && !text.is_empty() {
+        Prompt::Raw(String::new())
+    } else {
+        prompt_of(line)?
+    };
+    let mut sites = texts(line, "sites")?;
+    if sites.is_empty() {
+        sites.push("resid_post".to_owned());
+    }
+    if let Some(site) = sites.iter().find(|site| !["resid_pre", "resid_post"].contains(&site.as_str())) {
+        return Err(format!("there is no site {site:?}; there are resid_pre and resid_post").into());
+    }
+    let blocks: Vec<u32> = number(line, "layers", Vec::new())?;
+    let request = Request::Features { prompt, text, layers: Vec::new(), pool: number(line, "pool", Pool::Last)? };
+    let Response::Features { n_tokens, states, .. } = ask(engine, request).await? else {
+        return Err("unexpected answer".into());
+    };
+    let n_blocks = states.len().saturating_sub(1) as u32;
+    if let Some(block) = blocks.iter().find(|&&block| block >= n_blocks) {
+        return Err(format!("there is no layer {block}; the last is {}", n_blocks.saturating_sub(1)).into());
+    }
+    let mut found = Vec::new();
+    for site in &sites {
+        let passed = u32::from(site == "resid_post");
+        for state in &states {
+            if let Some(block) = state.layer.checked_sub(passed).filter(|&block| block < n_blocks)
+                && (blocks.is_empty() || blocks.contains(&block))
+            {
+                found.push(json!({"site": site, "layer": block, "vector": state.vector}));
+            }
         }
     }
+    Ok(json!({"n_tokens": n_tokens, "states": found}))
 }
 
 /// Answers of many lines at once, in order: prompts that begin alike are then read together.
@@ -421,7 +511,8 @@ fn read_study(path: &Path) -> Result<Study, Failure> {
 /// The items that the site asks a model about a study.
 fn pair_lines(study: &Study) -> Result<String, Failure> {
     let words: Vec<&str> = study.stimuli.iter().map(|stimulus| stimulus.text.as_str()).collect();
-    let lines: Result<Vec<String>, _> = pair_items(&all_pairs(&words)).iter().map(serde_json::to_string).collect();
+    let lines: Result<Vec<String>, _> =
+        pair_items(&all_pairs(&words), false).iter().map(serde_json::to_string).collect();
     Ok(lines?.join("\n"))
 }
 
@@ -476,20 +567,36 @@ async fn run_task<E: Engine>(engine: &mut E, arguments: &Arguments) -> Result<us
         format: if *few_shot { PromptFormat::FewShot } else { PromptFormat::Chat },
         ..Settings::default()
     };
+    let (run, results) = run_items(engine, entry, &all, settings, runner::sha256_hex(&text), *demo).await;
+    let n_failed = usize::from(run.status != RunStatus::Complete);
+    let record = json!({"run": run, "results": results});
+    std::fs::write(out, serde_json::to_vec_pretty(&record)?)?;
+    Ok(n_failed)
+}
+
+/// Takes a task through its items; the run says how it ended.
+async fn run_items<E: Engine>(
+    engine: &mut E,
+    entry: &TaskEntry,
+    items: &[(usize, Item)],
+    settings: Settings,
+    items_sha256: String,
+    demo: bool,
+) -> (Run, Vec<ItemResult>) {
     let mut run = Run {
         schema: RUN_SCHEMA,
         id: platform::random_id(),
         task_id: entry.info.id.to_owned(),
         task_version: entry.info.version,
-        items_sha256: runner::sha256_hex(&text),
-        n_items: all.len(),
+        items_sha256,
+        n_items: items.len(),
         engine: engine.info().clone(),
         settings: settings.clone(),
         app_version: env!("CARGO_PKG_VERSION").to_owned(),
         started_at: platform::unix_millis(),
         finished_at: None,
         status: RunStatus::Running,
-        demo: *demo,
+        demo,
     };
     let results: RefCell<Vec<ItemResult>> = RefCell::default();
     let on_result = |result: ItemResult| {
@@ -497,16 +604,92 @@ async fn run_task<E: Engine>(engine: &mut E, arguments: &Arguments) -> Result<us
         results.borrow_mut().push(result);
     };
     let made = (entry.make)(&settings);
-    let ended: Result<(), EngineError> =
-        runner::run_items(&run.id, made.as_ref(), &all, engine, &control(), &on_result).await;
+    let ended = runner::run_items(&run.id, made.as_ref(), items, engine, &control(), &on_result).await;
     run.finished_at = Some(platform::unix_millis());
     run.status = match &ended {
         Ok(()) => RunStatus::Complete,
         Err(error) => RunStatus::Failed { detail: error.to_string() },
     };
-    let record = json!({"run": run, "results": results.into_inner()});
-    std::fs::write(out, serde_json::to_vec_pretty(&record)?)?;
-    Ok(usize::from(ended.is_err()))
+    (run, results.into_inner())
+}
+
+/// What the similarity page shows, as one JSON object: the model beside the raters of a file, at every layer where
+/// hidden states are asked for.
+async fn similarity<E: Engine>(engine: &mut E, arguments: &Arguments) -> Result<usize, Failure> {
+    let Command::Similarity { reference, ask, both_orders, few_shot, last_token, measure, resamples, out } =
+        &arguments.command
+    else {
+        return Err("not a comparison".into());
+    };
+    let text = read_text(reference)?;
+    let name = reference.file_name().unwrap_or_default().to_string_lossy();
+    let Imported::Reference(reference) = import_stimuli(&text, &runner::sha256_hex(&text), &name)? else {
+        return Err(format!("{name} has words alone; similarities are needed").into());
+    };
+    let measure = Measure::parse(measure).ok_or_else(|| format!("there is no measure {measure:?}"))?;
+    let set = reference.stimuli();
+    let (task, items) = match ask {
+        AskChoice::Ratings => ("pair_rating", pair_items(&set.pairs(), *both_orders)),
+        AskChoice::Hidden => {
+            ("hidden_states", word_items(&set.words, if *last_token { Pool::Last } else { Pool::Mean }))
+        }
+    };
+    let entry = tasks::find(task).ok_or("the task is gone")?;
+    let format = if *few_shot { PromptFormat::FewShot } else { PromptFormat::Chat };
+    let settings = Settings { seed: arguments.seed, format, ..Settings::default() };
+    let items: Vec<_> = items.into_iter().enumerate().collect();
+    let (run, results) = run_items(engine, entry, &items, settings, reference.id.clone(), false).await;
+    let side = ModelSide::of_run(&run, &results)?;
+    let pairing = Pairing::new(&side, &reference)?;
+    let distance = StateDistance { metric: Metric::Cosine, center: true };
+    let layers = if side.layers().is_empty() { vec![None] } else { side.layers().into_iter().map(Some).collect() };
+    let mut points = Vec::new();
+    for layer in layers {
+        let rdm = side.rdm(&pairing.model_places, layer.unwrap_or(0), distance);
+        let found = rdm.map_err(Failure::from).and_then(|rdm| {
+            let agreement = agree(&rdm, &pairing.raters, measure, *resamples)?;
+            Ok((agreement, group_level(&rdm, &pairing.raters, measure)?))
+        });
+        points.push(match found {
+            Ok((agreement, level)) => json!({
+                "layer": layer,
+                "value": agreement.value,
+                "low": agreement.interval.map(|it| it.low),
+                "high": agreement.interval.map(|it| it.high),
+                "undefined": agreement.interval.map(|it| it.undefined),
+                "with_mean": level.with_mean,
+                "n_pairs": agreement.n_pairs,
+                "n_words": agreement.n_words,
+            }),
+            Err(error) => json!({"layer": layer, "error": error.to_string()}),
+        });
+    }
+    let ceiling = pairing.ceiling(measure);
+    let record = json!({
+        "model": run.engine.model_name,
+        "weights_sha256": run.engine.weights_sha256,
+        "quantization": run.engine.quantization,
+        "adapter": run.engine.adapter,
+        "task": task,
+        "task_version": run.task_version,
+        "few_shot": few_shot,
+        "both_orders": both_orders,
+        "reference": name,
+        "reference_sha256": reference.id,
+        "measure": measure.name(),
+        "resamples": resamples,
+        "n_raters": pairing.raters.len(),
+        "n_raters_left_out": pairing.n_dropped,
+        "ceiling": ceiling.map(|it| json!({"lower": it.lower, "upper": it.upper})),
+        "between_raters": mean_pairwise(&pairing.raters, measure).ok(),
+        "n_failed": results.iter().filter(|it| it.verdict == Verdict::Error).count(),
+        "points": points,
+    });
+    println!("{record}");
+    if let Some(out) = out {
+        std::fs::write(out, serde_json::to_vec(&json!({"run": run, "results": results}))?)?;
+    }
+    Ok(usize::from(run.status != RunStatus::Complete))
 }
 
 /// The measurement that the page makes too, as rates and as work for each token.
@@ -568,6 +751,7 @@ async fn perform<F: Forward>(
     accept(engine.info())?;
     match &arguments.command {
         Command::Run { .. } => run_task(engine, arguments).await,
+        Command::Similarity { .. } => similarity(engine, arguments).await,
         Command::Bench => bench(engine, load_s, weight_bytes).await.map(|()| 0),
         command => serve_lines(engine, command, arguments.seed).await,
     }

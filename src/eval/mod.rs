@@ -12,6 +12,7 @@ pub mod runner;
 pub mod score;
 pub mod scorers;
 pub mod scripted;
+pub mod stimuli;
 pub mod task;
 pub mod tasks;
 pub mod transcript;

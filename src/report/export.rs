@@ -330,7 +330,14 @@ pub fn figure_table(figure: &Figure) -> Table {
                 .map(|point| vec![text(&point.label), Cell::Number(point.x), Cell::Number(point.y)])
                 .collect(),
         },
-        Marks::Curve { lines, x, y } => Table {
+        Marks::Map { points } => Table {
+            columns: names(&["name", "x", "y"]),
+            rows: points
+                .iter()
+                .map(|point| vec![text(&point.label), Cell::Number(point.x), Cell::Number(point.y)])
+                .collect(),
+        },
+        Marks::Curve { lines, x, y, band } => Table {
             columns: names(&["line", &x.label, &y.label, "low (95 %)", "high (95 %)", "n"]),
             rows: lines
                 .iter()
@@ -342,6 +349,14 @@ pub fn figure_table(figure: &Figure) -> Table {
                             .collect()
                     })
                 })
+                .chain(band.iter().map(|band| {
+                    let ends = [band.low, band.high].map(Cell::Number);
+                    [text(&band.label), Cell::Missing, Cell::Missing]
+                        .into_iter()
+                        .chain(ends)
+                        .chain([Cell::Missing])
+                        .collect()
+                }))
                 .collect(),
         },
         Marks::Matrices { matrices, scale } => Table {

@@ -56,6 +56,17 @@ pub struct Line {
     pub points: Vec<(f64, Estimate)>,
 }
 
+/// A stretch of the vertical axis that a curve is read against, such as a noise ceiling.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Band {
+    /// Name in the legend.
+    pub label: String,
+    /// Lower end.
+    pub low: f64,
+    /// Upper end; the lower one for a line.
+    pub high: f64,
+}
+
 /// A square matrix with names; `None` where nothing was measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Matrix {
@@ -97,6 +108,14 @@ pub enum Marks {
         x: Axis,
         /// Vertical axis.
         y: Axis,
+        /// What the lines are read against.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        band: Option<Band>,
+    },
+    /// Points with their names; only distances mean something.
+    Map {
+        /// The points.
+        points: Vec<Point>,
     },
     /// Heat maps side by side on one color scale.
     Matrices {

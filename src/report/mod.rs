@@ -7,6 +7,7 @@ pub mod export;
 pub mod figure;
 pub mod inspect_log;
 pub mod lm_eval;
+pub mod representation;
 pub mod run_summary;
 pub mod scale;
 pub mod similarity;

@@ -224,7 +224,7 @@ fn series_figure(run: &Run, series: &Series) -> Figure {
     Figure {
         title: series.title.clone(),
         caption: format!("{} for {}.", series.title, run.engine.model_name),
-        marks: Marks::Curve { lines, x: axis(&series.x), y: axis(&series.y) },
+        marks: Marks::Curve { lines, x: axis(&series.x), y: axis(&series.y), band: None },
         notes: Vec::new(),
         sources: vec![run.id.clone()],
     }

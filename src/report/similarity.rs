@@ -3,19 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::figure::{Axis, Figure, Marks, Matrix, Point};
+use super::representation::{self, Agreement, agree};
 use super::run_summary::run_notes;
-use crate::eval::metrics::LEVEL;
 use crate::eval::run::{ItemResult, Run};
 use crate::stats::StatError;
-use crate::stats::bootstrap::{BootstrapInterval, RESAMPLES, percentile_interval};
-use crate::stats::rank::spearman;
-use crate::stats::rng::Pcg32;
+use crate::stats::bootstrap::RESAMPLES;
+use crate::stats::rdm::Rdm;
+use crate::stats::rdm_compare::Measure;
 use crate::study::design::Design;
 use crate::study::judgment::{Judgment, similarity_matrix};
 use crate::study::study::Study;
-
-/// Seed of the bootstrap, fixed so that the same data always show the same interval.
-pub const SEED: u64 = 20_240_613;
 
 /// Why two matrices cannot be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -29,17 +26,6 @@ pub enum SimilarityError {
     /// People's and simulated judgments are never shown as one.
     #[error("some of these judgments are a person's and some are simulated")]
     Mixed,
-}
-
-/// How far two matrices agree.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Agreement {
-    /// Spearman's rho over the pairs that both have.
-    pub rho: f64,
-    /// Number of those pairs.
-    pub n_pairs: usize,
-    /// 95 % percentile interval over pairs; `None` if it is undefined.
-    pub interval: Option<BootstrapInterval>,
 }
 
 /// Everything that a page shows about one comparison.
@@ -131,18 +117,12 @@ fn shared_pairs(people: &Matrix, model: &Matrix) -> Vec<(usize, usize, f64, f64)
     pairs
 }
 
-/// Spearman's rho over paired values with a bootstrap interval over the pairs.
-///
-/// # Errors
-/// As [`spearman`]: fewer than two pairs, or one side constant.
-pub fn agreement(x: &[f64], y: &[f64], seed: u64) -> Result<Agreement, StatError> {
-    let rho = spearman(x, y)?;
-    let mut rng = Pcg32::new(seed);
-    let interval = percentile_interval(x.len(), RESAMPLES, LEVEL, &mut rng, |indices| {
-        let take = |values: &[f64]| indices.iter().map(|&index| values[index]).collect::<Vec<f64>>();
-        spearman(&take(x), &take(y)).ok()
-    });
-    Ok(Agreement { rho, n_pairs: x.len(), interval: interval.ok() })
+/// A matrix of similarities as dissimilarities.
+fn dissimilarities(matrix: &Matrix) -> Result<Rdm, StatError> {
+    let n = matrix.labels.len();
+    let cells: Vec<f64> = matrix.values.iter().map(|value| value.map_or(f64::NAN, |value| -value)).collect();
+    debug_assert_eq!(cells.len(), n * n);
+    Rdm::from_square(matrix.labels.clone(), &cells)
 }
 
 /// Sets people's and a model's matrix side by side. Both must have the same labels in the same order.
@@ -159,41 +139,18 @@ pub fn similarity_story(
         return Err(SimilarityError::Labels);
     }
     let pairs = shared_pairs(people, model);
-    let x: Vec<f64> = pairs.iter().map(|pair| pair.2).collect();
-    let y: Vec<f64> = pairs.iter().map(|pair| pair.3).collect();
-    let agreement = agreement(&x, &y, SEED);
+    let agreement = dissimilarities(people)
+        .and_then(|people| agree(&dissimilarities(model)?, &[people], Measure::Spearman, RESAMPLES));
     let mut notes = labels.notes.to_vec();
     let sentence = match &agreement {
-        Ok(found) => {
-            let interval = found.interval.map_or_else(
-                || ", no interval".to_owned(),
-                |interval| format!(", 95 % interval {:.2} to {:.2}", interval.low, interval.high),
-            );
-            let words = match found.rho {
-                rho if rho >= 0.7 => "put the pairs in much the same order",
-                rho if rho >= 0.3 => "put the pairs in a partly similar order",
-                rho if rho > -0.3 => "do not put the pairs in a similar order",
-                _ => "put the pairs in opposite orders",
-            };
-            format!(
-                "{} and {} {words} (Spearman's rho {:.2}{interval}, {} pairs).",
-                people.title, model.title, found.rho, found.n_pairs
-            )
-        }
+        Ok(found) => representation::sentence(&people.title, &model.title, Measure::Spearman, found, None),
         Err(StatError::Constant) => {
             "No agreement can be computed: one side gave every pair the same rating.".to_owned()
         }
         Err(_) => format!("No agreement can be computed from {} shared pairs.", pairs.len()),
     };
     if let Ok(found) = &agreement {
-        notes.push(
-            "The interval is a percentile bootstrap over pairs. Pairs that share a word are not independent, so it is \
-             narrower than one over new words would be."
-                .to_owned(),
-        );
-        if let Some(undefined) = found.interval.map(|interval| interval.undefined).filter(|count| *count > 0) {
-            notes.push(format!("{undefined} of {RESAMPLES} resamples had no rho and are left out."));
-        }
+        notes.extend(representation::agreement_notes(found, 0));
     }
     let possible = n * n.saturating_sub(1) / 2;
     if pairs.len() < possible {

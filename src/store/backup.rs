@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{Collection, Record, Store, StoreError};
 use crate::eval::overrule::HumanVerdict;
 use crate::eval::run::{ItemResult, Run};
+use crate::eval::stimuli::Reference;
 use crate::study::judgment::Judgment;
 use crate::study::session::{SessionRecord, Withdrawal};
 use crate::study::study::Study;
@@ -222,6 +223,7 @@ fn check_record(record: &Record) -> Result<(), String> {
         Collection::Verdicts => reads::<HumanVerdict>(&record.json),
         Collection::Studies => reads::<Study>(&record.json),
         Collection::Withdrawals => reads::<Withdrawal>(&record.json),
+        Collection::References => reads::<Reference>(&record.json),
     }
     .map_err(|detail| format!("record {:?} is not of its kind: {detail}", record.id))
 }

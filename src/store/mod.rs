@@ -39,11 +39,13 @@ pub enum Collection {
     Studies,
     /// [`Withdrawal`]: sessions that were deleted by who gave them; id = session id.
     Withdrawals,
+    /// [`crate::eval::stimuli::Reference`]: similarities from a person's file; id = its hash.
+    References,
 }
 
 impl Collection {
     /// Every collection.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Runs,
         Self::ItemResults,
         Self::Sessions,
@@ -52,6 +54,7 @@ impl Collection {
         Self::Verdicts,
         Self::Studies,
         Self::Withdrawals,
+        Self::References,
     ];
 }
 

@@ -28,6 +28,7 @@ pub const MIGRATIONS: &[&[Step]] = &[
     ],
     &[Step::Create(Collection::Verdicts)],
     &[Step::Create(Collection::Studies), Step::Create(Collection::Withdrawals)],
+    &[Step::Create(Collection::References)],
 ];
 
 /// The newest version.
@@ -51,6 +52,7 @@ pub const fn store_name(collection: Collection) -> &'static str {
         Collection::Verdicts => "verdicts",
         Collection::Studies => "studies",
         Collection::Withdrawals => "withdrawals",
+        Collection::References => "references",
     }
 }
 

@@ -28,6 +28,7 @@ use pages::judge_page::JudgePage;
 use pages::models_page::ModelsPage;
 use pages::results_page::ResultsPage;
 use pages::run_page::RunPage;
+use pages::similarity_page::SimilarityPage;
 use pages::tasks_page::TasksPage;
 use state::State;
 
@@ -72,6 +73,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/tasks") view=TasksPage />
                     <Route path=path!("/run") view=RunPage />
                     <Route path=path!("/results") view=ResultsPage />
+                    <Route path=path!("/similarity") view=SimilarityPage />
                     <Route path=path!("/judge") view=JudgePage />
                     <Route path=path!("/data") view=DataPage />
                     <Route path=path!("/about") view=AboutPage />
@@ -90,6 +92,7 @@ fn Header() -> impl IntoView {
         ("/models", "Models"),
         ("/chat", "Talk"),
         ("/tasks", "Benchmarks"),
+        ("/similarity", "Similarity"),
         ("/judge", "Judge"),
         ("/results", "Results"),
         ("/data", "Data"),

@@ -7,6 +7,7 @@ mod honesty;
 mod items;
 mod layering;
 mod parsers;
+mod representation;
 mod shaders;
 mod stats;
 mod stats_agreement;

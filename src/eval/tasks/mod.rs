@@ -6,11 +6,13 @@ pub mod decoding_grid;
 pub mod demonstration_format;
 pub mod forced_prefix;
 pub mod game_deception;
+pub mod hidden_states;
 pub mod honest_prompt;
 pub mod known_unknowns;
 pub mod knowns;
 pub mod misconceptions;
 pub mod multiple_choice;
+pub mod odd_one_out;
 pub mod open_form;
 pub mod pair_rating;
 pub mod persona_sycophancy;
@@ -43,6 +45,8 @@ pub const TASKS: &[TaskEntry] = &[
     forced_prefix::ENTRY,
     token_shift::ENTRY,
     pair_rating::ENTRY,
+    odd_one_out::ENTRY,
+    hidden_states::ENTRY,
 ];
 
 /// The task of this id.

@@ -1,13 +1,15 @@
 //! Similarity: how alike are two words, on the same scale of 1 to 7 that people use?
 //!
 //! By `Choose`, the rating is the expectation over the probabilities of "1" to "7" (K2 of the task definitions). No
-//! rating is the beginning of another, so no terminator token is needed. By `Generate`, it is the first
-//! number from 1 to 7 in the text. There is no right answer: the rating is in `Score::value`.
+//! rating is the beginning of another, so no terminator token is needed. An item may carry the question with the words
+//! in the other order; then both are asked and the two expectations averaged. By `Generate`, it is the first number from
+//! 1 to 7 in the text. There is no right answer: the rating is in `Score::value`. The words stand at the end of the
+//! question, so that an engine reads what all pairs share only once.
 
 use crate::eval::engine::Response;
 use crate::eval::item::Item;
 use crate::eval::metrics::no_summary;
-use crate::eval::prompts::{choose, generate, question};
+use crate::eval::prompts::{choose, generate, options_of, question, text_of};
 use crate::eval::run::{Method, Settings};
 use crate::eval::score::{Outcome, Score};
 use crate::eval::scorers::choice::softmax;
@@ -16,10 +18,12 @@ use crate::eval::task::{Step, Task, TaskEntry, TaskInfo};
 
 /// The ratings, in order.
 pub const RATINGS: [&str; 7] = ["1", "2", "3", "4", "5", "6", "7"];
+/// Name of the item's part that holds the question with the words in the other order.
+const SWAPPED: &str = "swapped";
 
 const INFO: TaskInfo = TaskInfo {
     id: "pair_rating",
-    version: 1,
+    version: 2,
     title: "Similarity ratings",
     question: "How similar does the model find two words, on the scale that people use?",
     citation: "After pairwise similarity ratings for representational similarity analysis (Kriegeskorte et al. 2008, \
@@ -44,19 +48,25 @@ pub fn pair_id(first: &str, second: &str) -> String {
     format!("{low}|{high}")
 }
 
+fn asked(first: &str, second: &str) -> String {
+    format!(
+        "Rate how similar two things are with one number from 1 (not similar at all) to 7 (almost the same). The things \
+         are \"{first}\" and \"{second}\"."
+    )
+}
+
 /// One item for each pair, in order. The words are kept as the item's two tags; pairs that were there before (in
-/// either order) are left out, because ids are unique.
-pub fn pair_items(pairs: &[(&str, &str)]) -> Vec<Item> {
+/// either order) are left out, because ids are unique. With `both_orders` each pair is asked both ways round, which
+/// takes twice as long and takes the effect of the order out.
+pub fn pair_items(pairs: &[(&str, &str)], both_orders: bool) -> Vec<Item> {
     let mut seen = std::collections::BTreeSet::new();
     pairs
         .iter()
         .filter(|(first, second)| seen.insert(pair_id(first, second)))
         .map(|(first, second)| Item {
             id: pair_id(first, second),
-            prompt: format!(
-                "How similar are \"{first}\" and \"{second}\"? Answer with one number from 1 (not similar at all) to 7 \
-                 (almost the same)."
-            ),
+            prompt: asked(first, second),
+            parts: both_orders.then(|| (SWAPPED.to_owned(), asked(second, first))).into_iter().collect(),
             tags: vec![(*first).to_owned(), (*second).to_owned()],
             ..Item::default()
         })
@@ -81,53 +91,65 @@ fn rated(answer: String, explanation: String, value: f64) -> Score {
     Score::graded(true, answer, explanation).with_value(value)
 }
 
+/// The ratings' probabilities after one question.
+fn shares(response: &Response) -> Option<Vec<f64>> {
+    let options = options_of(Some(response), RATINGS.len())?;
+    softmax(&options.iter().map(|option| option.logprob).collect::<Vec<f64>>())
+}
+
+fn expectation(shares: &[f64]) -> f64 {
+    (1_u8..).zip(shares).map(|(rating, share)| f64::from(rating) * share).sum()
+}
+
+/// The expected rating, averaged over the orders that were asked.
+fn expected(responses: &[Response]) -> Score {
+    let Some(all) = responses.iter().map(shares).collect::<Option<Vec<_>>>() else {
+        return Score::failed("the engine answered another question, or the ratings have no log-likelihoods");
+    };
+    let each: Vec<f64> = all.iter().map(|shares| expectation(shares)).collect();
+    let value = each.iter().sum::<f64>() / each.len() as f64;
+    let mean = |rating: usize| all.iter().map(|shares| shares[rating]).sum::<f64>() / all.len() as f64;
+    let mode = (0..RATINGS.len()).rev().max_by(|&a, &b| mean(a).total_cmp(&mean(b))).unwrap_or(0);
+    let explanation =
+        format!("expected rating {value:.2}; the most probable is {} with {:.0} %", RATINGS[mode], 100.0 * mean(mode));
+    let score = rated(RATINGS[mode].to_owned(), explanation, value);
+    if let [first, second] = each.as_slice() { score.with("order_difference", first - second) } else { score }
+}
+
+/// The first rating in a text.
+fn written(text: &str) -> Score {
+    let found = words(text).iter().find_map(|word| {
+        let value: f64 = word.parse().ok()?;
+        (1.0..=7.0).contains(&value).then(|| (word.clone(), value))
+    });
+    match found {
+        Some((word, value)) => rated(word, "the first number from 1 to 7 in the text".to_owned(), value),
+        None => {
+            Score::new(Outcome::Unparsed { text: text.to_owned() }, text.trim(), "no number from 1 to 7 in the text")
+        }
+    }
+}
+
 impl Task for PairRating {
     fn info(&self) -> &'static TaskInfo {
         &INFO
     }
 
     fn next(&self, item: &Item, responses: &[Response]) -> Step {
-        let score = match responses.first() {
-            None => {
-                let messages = question(item.prompt.clone());
-                return Step::Ask(vec![match self.settings.method {
-                    Method::Choose => choose(&self.settings, messages, &RATINGS),
-                    Method::Generate => generate(&self.settings, messages),
-                }]);
+        Step::Done(match (responses, self.settings.method) {
+            ([], Method::Choose) => {
+                let swapped = item.part(SWAPPED);
+                let texts = [item.prompt.as_str(), swapped].into_iter().filter(|text| !text.is_empty());
+                return Step::Ask(texts.map(|text| choose(&self.settings, question(text), &RATINGS)).collect());
             }
-            Some(Response::Choice { options, .. }) if options.len() == RATINGS.len() => {
-                let logprobs: Vec<f64> = options.iter().map(|option| option.logprob).collect();
-                match softmax(&logprobs) {
-                    Some(shares) => {
-                        let value = (1_u8..).zip(&shares).map(|(rating, share)| f64::from(rating) * share).sum();
-                        let mode =
-                            (0..shares.len()).rev().max_by(|&a, &b| shares[a].total_cmp(&shares[b])).unwrap_or(0);
-                        let explanation = format!(
-                            "expected rating {value:.2}; the most probable is {} with {:.0} %",
-                            RATINGS[mode],
-                            100.0 * shares[mode]
-                        );
-                        rated(RATINGS[mode].to_owned(), explanation, value)
-                    }
-                    None => Score::failed("the ratings have no log-likelihoods"),
-                }
+            ([], Method::Generate) => {
+                return Step::Ask(vec![generate(&self.settings, question(item.prompt.clone()))]);
             }
-            Some(Response::Text { text, .. }) => {
-                let found = words(text).iter().find_map(|word| {
-                    let value: f64 = word.parse().ok()?;
-                    (1.0..=7.0).contains(&value).then(|| (word.clone(), value))
-                });
-                match found {
-                    Some((word, value)) => rated(word, "the first number from 1 to 7 in the text".to_owned(), value),
-                    None => Score::new(
-                        Outcome::Unparsed { text: text.clone() },
-                        text.trim(),
-                        "no number from 1 to 7 in the text",
-                    ),
-                }
-            }
-            Some(_) => Score::failed("the engine answered another question"),
-        };
-        Step::Done(score)
+            (_, Method::Choose) => expected(responses),
+            ([response, ..], Method::Generate) => match text_of(Some(response)) {
+                Some(text) => written(text),
+                None => Score::failed("the engine answered another question"),
+            },
+        })
     }
 }

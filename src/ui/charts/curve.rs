@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use leptos::prelude::*;
 
 use super::axis::{self, Frame, place};
-use super::{estimate_in_words, legend};
-use crate::report::figure::{Axis, Line};
+use super::{estimate_in_words, legend, short};
+use crate::report::figure::{Axis, Band, Line};
 
-pub(super) fn view(lines: &[Line], x: &Axis, y: &Axis, label: String) -> impl IntoView + use<> {
+pub(super) fn view(lines: &[Line], x: &Axis, y: &Axis, band: Option<&Band>, label: String) -> impl IntoView + use<> {
     let frame = Frame { width: 560.0, height: 380.0, left: 56.0, top: 28.0, right: 16.0, bottom: 46.0 };
     let (x0, x1) = (frame.left, frame.width - frame.right);
     let (y0, y1) = (frame.top, frame.height - frame.bottom);
@@ -44,11 +44,21 @@ pub(super) fn view(lines: &[Line], x: &Axis, y: &Axis, label: String) -> impl In
             view! { {band} <path class=format!("line series-{series}") d=path(&middle) /> {dots} }
         })
         .collect_view();
+    let against = band.map(|band| {
+        let (top, bottom) = (place(y, band.high, y1, y0), place(y, band.low, y1, y0));
+        view! {
+            <rect class="against" x=x0 width=x1 - x0 y=top height=(bottom - top).max(1.5)>
+                <title>{format!("{}: {} to {}", band.label, short(band.low), short(band.high))}</title>
+            </rect>
+            <text class="tick" x=x1 - 4.0 y=top - 5.0 text-anchor="end">{band.label.clone()}</text>
+        }
+    });
     let names: Vec<String> = lines.iter().map(|line| line.label.clone()).collect();
     view! {
         <svg viewBox=format!("0 0 {} {}", frame.width, frame.height) role="img" aria-label=label>
             {axis::bottom(x, &frame)}
             {axis::left(y, &frame)}
+            {against}
             {marks}
         </svg>
         {legend(&names)}

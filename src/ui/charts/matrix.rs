@@ -14,8 +14,10 @@ fn share(axis: &Axis, value: f64) -> String {
 
 pub(super) fn view(matrices: &[Matrix], scale: &Axis, label: &str) -> impl IntoView + use<> {
     let maps = matrices.iter().map(|matrix| one(matrix, scale, label)).collect_view();
+    // Many names need the whole width to be read.
+    let wide = matrices.iter().any(|matrix| matrix.labels.len() > 14);
     view! {
-        <div class="matrices">{maps}</div>
+        <div class="matrices" class:wide=wide>{maps}</div>
         <div class="heat-scale">
             <span>{short(scale.range.0)}</span>
             <span class="ramp" aria-hidden="true"></span>

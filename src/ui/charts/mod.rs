@@ -3,12 +3,19 @@
 mod axis;
 mod bars;
 mod curve;
+mod map;
 mod matrix;
+mod save;
 mod scatter;
 
 use leptos::prelude::*;
+use wasm_bindgen::JsValue;
 
-use crate::report::figure::{Estimate, Figure, Marks};
+use super::download;
+use super::state::{use_state, words_of};
+use crate::protocol::NoticeKind;
+use crate::report::export::{figure_table, table_to_csv};
+use crate::report::figure::{Cell, Estimate, Figure, Marks};
 
 /// A number in few digits.
 pub(crate) fn short(value: f64) -> String {
@@ -28,37 +35,79 @@ pub(crate) fn estimate_in_words(estimate: &Estimate, percent: bool) -> String {
     format!("{}{interval}, n = {}", show(estimate.value), estimate.n)
 }
 
-/// A figure with its title, its sentence, its notes, and the same numbers as a table.
+/// A figure's title as the name of a file.
+fn file_name(title: &str) -> String {
+    let plain: String = title.chars().map(|it| if it.is_alphanumeric() { it } else { '-' }).collect();
+    plain.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
+}
+
+/// A figure with its title, its sentence, its notes, the same numbers as a table, and files of both.
 #[component]
 pub fn Chart(
     /// What is drawn.
     figure: Figure,
 ) -> impl IntoView {
-    let (columns, rows) = as_table(&figure.marks);
+    let state = use_state();
+    let drawn: NodeRef<leptos::html::Figure> = NodeRef::new();
+    let table = figure_table(&figure);
     let notes = (!figure.notes.is_empty()).then(|| {
         view! { <ul class="notes">{figure.notes.iter().map(|note| view! { <li>{note.clone()}</li> }).collect_view()}</ul> }
     });
     let label = format!("{}. {}", figure.title, figure.caption);
+    let (title, caption) = (StoredValue::new(figure.title.clone()), StoredValue::new(figure.caption.clone()));
+    let said = move |result: Result<(), JsValue>| {
+        if let Err(error) = result {
+            state.notify(NoticeKind::Unexpected, words_of(&error));
+        }
+    };
+    let as_svg = move |_| {
+        if let Some(drawn) = drawn.get_untracked() {
+            said(save::svg(&drawn, &title.with_value(|it| file_name(it)), &title.get_value(), &caption.get_value()));
+        }
+    };
+    let as_png = move |_| {
+        if let Some(drawn) = drawn.get_untracked() {
+            let name = title.with_value(|it| file_name(it));
+            let picture = save::png(drawn.into(), name, title.get_value(), caption.get_value());
+            leptos::task::spawn_local(async move { said(picture.await) });
+        }
+    };
+    let csv = StoredValue::new(table_to_csv(&table).map_err(|error| error.to_string()));
+    let as_csv = move |_| match csv.get_value() {
+        Ok(text) => said(download::offer(&format!("{}.csv", title.with_value(|it| file_name(it))), "text/csv", &text)),
+        Err(detail) => state.notify(NoticeKind::Unexpected, detail),
+    };
     let marks = match figure.marks {
         Marks::Bars { bars, axis } => bars::view(&bars, &axis, label).into_any(),
         Marks::Scatter { points, x, y, diagonal } => scatter::view(&points, &x, &y, diagonal, label).into_any(),
-        Marks::Curve { lines, x, y } => curve::view(&lines, &x, &y, label).into_any(),
+        Marks::Curve { lines, x, y, band } => curve::view(&lines, &x, &y, band.as_ref(), label).into_any(),
+        Marks::Map { points } => map::view(&points, &label).into_any(),
         Marks::Matrices { matrices, scale } => matrix::view(&matrices, &scale, &label).into_any(),
     };
+    let cell = |cell: Cell| match cell {
+        Cell::Number(value) => number_cell(value),
+        Cell::Text(text) => text,
+        Cell::Missing => "–".to_owned(),
+    };
     view! {
-        <figure class="chart" data-testid="figure">
+        <figure class="chart" data-testid="figure" node_ref=drawn>
             <h2 class="chart-title">{figure.title.clone()}</h2>
             <figcaption><p>{figure.caption.clone()}</p></figcaption>
             {marks}
             {notes}
             <details>
-                <summary>"Show as table"</summary>
-                <div class="scroll-x" tabindex="0" role="region" aria-label="Numbers of this figure">
+                <summary>"Show as table, save"</summary>
+                <div class="row">
+                    <button type="button" data-testid="figure-svg" on:click=as_svg>"Save as SVG"</button>
+                    <button type="button" data-testid="figure-png" on:click=as_png>"Save as PNG"</button>
+                    <button type="button" data-testid="figure-csv" on:click=as_csv>"Save the numbers (CSV)"</button>
+                </div>
+                <div class="scroll-x" tabindex="0" role="region" aria-label=format!("Numbers of this figure: {}", figure.title)>
                     <table>
-                        <thead><tr>{columns.into_iter().map(|head| view! { <th scope="col">{head}</th> }).collect_view()}</tr></thead>
+                        <thead><tr>{table.columns.into_iter().map(|head| view! { <th scope="col">{head}</th> }).collect_view()}</tr></thead>
                         <tbody>
-                            {rows.into_iter().map(|row| view! {
-                                <tr>{row.into_iter().map(|cell| view! { <td>{cell}</td> }).collect_view()}</tr>
+                            {table.rows.into_iter().map(|row| view! {
+                                <tr>{row.into_iter().map(|it| view! { <td>{cell(it)}</td> }).collect_view()}</tr>
                             }).collect_view()}
                         </tbody>
                     </table>
@@ -68,86 +117,9 @@ pub fn Chart(
     }
 }
 
-type TextTable = (Vec<String>, Vec<Vec<String>>);
-
-fn as_table(marks: &Marks) -> TextTable {
-    let heads = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
-    let interval = |estimate: &Estimate| {
-        estimate
-            .interval
-            .map_or_else(|| ("–".to_owned(), "–".to_owned()), |(low, high)| (format!("{low:.4}"), format!("{high:.4}")))
-    };
-    match marks {
-        Marks::Bars { bars, .. } => (
-            heads(&["Category", "Group", "Value", "Low (95 %)", "High (95 %)", "n"]),
-            bars.iter()
-                .map(|bar| {
-                    let (low, high) = interval(&bar.estimate);
-                    vec![
-                        bar.label.clone(),
-                        bar.group.clone(),
-                        format!("{:.4}", bar.estimate.value),
-                        low,
-                        high,
-                        bar.estimate.n.to_string(),
-                    ]
-                })
-                .collect(),
-        ),
-        Marks::Scatter { points, x, y, .. } => (
-            vec!["Label".to_owned(), x.label.clone(), y.label.clone()],
-            points
-                .iter()
-                .map(|point| vec![point.label.clone(), format!("{:.4}", point.x), format!("{:.4}", point.y)])
-                .collect(),
-        ),
-        Marks::Curve { lines, x, y } => (
-            vec![
-                "Line".to_owned(),
-                x.label.clone(),
-                y.label.clone(),
-                "Low (95 %)".to_owned(),
-                "High (95 %)".to_owned(),
-                "n".to_owned(),
-            ],
-            lines
-                .iter()
-                .flat_map(|line| {
-                    line.points.iter().map(move |(x, estimate)| {
-                        let (low, high) = interval(estimate);
-                        vec![
-                            line.label.clone(),
-                            short(*x),
-                            format!("{:.4}", estimate.value),
-                            low,
-                            high,
-                            estimate.n.to_string(),
-                        ]
-                    })
-                })
-                .collect(),
-        ),
-        Marks::Matrices { matrices, .. } => (
-            heads(&["Matrix", "Row", "Column", "Value"]),
-            matrices
-                .iter()
-                .flat_map(|matrix| {
-                    let n = matrix.labels.len();
-                    matrix.values.iter().enumerate().filter(move |(at, _)| n > 0 && at / n < at % n).map(
-                        move |(at, value)| {
-                            let name = |index: usize| matrix.labels.get(index).cloned().unwrap_or_default();
-                            vec![
-                                matrix.title.clone(),
-                                name(at / n),
-                                name(at % n),
-                                value.map_or_else(|| "–".to_owned(), |value| format!("{value:.3}")),
-                            ]
-                        },
-                    )
-                })
-                .collect(),
-        ),
-    }
+/// A number of a table: whole ones as they are, others with four decimals.
+fn number_cell(value: f64) -> String {
+    if value == libm::trunc(value) && libm::fabs(value) < 1e9 { format!("{value}") } else { format!("{value:.4}") }
 }
 
 /// Colored keys of the series of a chart; nothing for a single one.

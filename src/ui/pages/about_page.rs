@@ -19,7 +19,8 @@ pub fn AboutPage() -> impl IntoView {
                 <li>"Log-probabilities are natural logarithms, over the whole vocabulary, before temperature and top-p."</li>
                 <li>"Shares carry 95 % Wilson score intervals and the number of items behind them."</li>
                 <li>"Abstentions, unreadable answers and errors are columns of their own and stay in the count."</li>
-                <li>"Similarity ratings are compared by Spearman's rank correlation over the pairs that both sides rated."</li>
+                <li>"Similarities are compared by rank correlation with each rater over the pairs that both have, and averaged; intervals are bootstraps over words, and with several raters a noise ceiling says how well any model could do. There are no p-values, because pairs that share a word are not independent."</li>
+                <li>"A rating by a model is the mean over its probabilities of 1 to 7; a hidden state is the residual stream after a block, averaged over a word's own tokens."</li>
                 <li>"After loading, a device is compared with stored values; one that fails is not used, one that could not be compared is called unverified."</li>
             </ul>
         </section>
@@ -27,6 +28,7 @@ pub fn AboutPage() -> impl IntoView {
             <h2>"Known gaps"</h2>
             <ul>
                 <li>"Only decoders of the families llama, qwen2, qwen3 and gemma3, in F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K and Q6_K; no model that sees pictures."</li>
+                <li>"Similarity of words only: pictures and sentence embeddings are not there yet, and triplet files must name the words."</li>
                 <li>"Items and studies are in English only."</li>
                 <li>"A model this small is often wrong and sometimes rude; nothing it says is advice."</li>
                 <li>"The same seed gives the same text on the same device; another device may differ in the last digits."</li>

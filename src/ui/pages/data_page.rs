@@ -24,6 +24,7 @@ fn name_of(collection: Collection) -> &'static str {
         Collection::Verdicts => "Your verdicts on items",
         Collection::Studies => "Studies taken part in",
         Collection::Withdrawals => "Withdrawn sessions",
+        Collection::References => "Imported similarities",
     }
 }
 

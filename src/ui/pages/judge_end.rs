@@ -77,7 +77,8 @@ fn BesideModel(state: State, session: Session) -> impl IntoView {
     };
     let rate = move |_| {
         let words: Vec<&str> = labels.iter().map(String::as_str).collect();
-        let lines: Result<Vec<String>, _> = pair_items(&all_pairs(&words)).iter().map(serde_json::to_string).collect();
+        let lines: Result<Vec<String>, _> =
+            pair_items(&all_pairs(&words), false).iter().map(serde_json::to_string).collect();
         match lines {
             Ok(lines) => state.run("pair_rating".to_owned(), Settings::default(), lines.join("\n"), None),
             Err(error) => state.notify(NoticeKind::BadItems, error.to_string()),
@@ -100,7 +101,7 @@ fn BesideModel(state: State, session: Session) -> impl IntoView {
             match similarity_story(&person, &theirs, &labels) {
                 Ok(story) => {
                     let rho = story.agreement.as_ref().map_or_else(ToString::to_string, |it| {
-                        format!("Spearman's rho = {:.2}, n = {} pairs", it.rho, it.n_pairs)
+                        format!("Spearman's rho = {:.2}, n = {} pairs", it.value, it.n_pairs)
                     });
                     view! {
                         <p class="lede" data-testid="story">{story.sentence.clone()}</p>

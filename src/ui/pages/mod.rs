@@ -9,4 +9,6 @@ pub mod judge_page;
 pub mod models_page;
 pub mod results_page;
 pub mod run_page;
+pub mod similarity_page;
+pub mod similarity_view;
 pub mod tasks_page;

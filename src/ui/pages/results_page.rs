@@ -29,7 +29,7 @@ fn title_of(run: &Run) -> String {
     tasks::find(&run.task_id).map_or_else(|| run.task_id.clone(), |entry| entry.info.title.to_owned())
 }
 
-fn when(millis: f64) -> String {
+pub(super) fn when(millis: f64) -> String {
     let date = js_sys::Date::new(&millis.into());
     String::from(date.to_iso_string()).replace('T', " ").chars().take(16).collect::<String>() + " UTC"
 }
@@ -209,7 +209,12 @@ fn RunView(run: Run, results: Vec<ItemResult>, runs: Vec<Run>) -> impl IntoView 
                 <button type="button" data-testid="export-csv" on:click=as_csv>"Save as CSV"</button>
                 <button type="button" data-testid="export-inspect" on:click=as_inspect>"Save for inspect_ai"</button>
                 <button type="button" data-testid="export-lm-eval" on:click=as_lm_eval>"Save for lm-eval"</button>
-                <A href=again_link attr:class="button" attr:data-testid="run-again">"Run again in the same way"</A>
+                {if super::similarity_page::TASKS.contains(&run.task_id.as_str()) {
+                    let link = to(&format!("/similarity?run={}", run.id));
+                    view! { <A href=link attr:class="button" attr:data-testid="open-similarity">"Open on the similarity page"</A> }.into_any()
+                } else {
+                    view! { <A href=again_link attr:class="button" attr:data-testid="run-again">"Run again in the same way"</A> }.into_any()
+                }}
                 {resumable.then(|| view! {
                     <button type="button" data-testid="result-resume" disabled=move || !same() on:click=move |_| resume(state, again.clone())>"Resume"</button>
                     <span class="hint">{move || (!other()).then_some("Load the same model first.")}</span>

@@ -74,7 +74,7 @@ pub(crate) fn address(run: &Run) -> String {
 }
 
 /// What is left to do, from this device's own speed on the items so far.
-fn time_left(results: &[ItemResult], n_items: usize) -> Option<String> {
+pub(crate) fn time_left(results: &[ItemResult], n_items: usize) -> Option<String> {
     let left = n_items.checked_sub(results.len()).filter(|left| *left > 0)?;
     let spent: f64 = results.iter().map(|result| result.millis).sum();
     let seconds = spent / results.len().max(1) as f64 * left as f64 / 1e3;

@@ -36,6 +36,6 @@ pub fn TasksPage() -> impl IntoView {
         <Heading text="Benchmarks" />
         <p>"A benchmark puts the same items to a model, one by one, and counts what it does with each. Right and wrong are not all: a model may also abstain."</p>
         {sections.collect_view()}
-        <p>"Similarity ratings by a model are run from "<A href=to("/judge")>"the study"</A>", beside your own."</p>
+        <p>"Ratings of similarity, hidden states and odd-one-out choices are asked for on the "<A href=to("/similarity")>"similarity page"</A>", or beside your own in "<A href=to("/judge")>"the study"</A>"."</p>
     }
 }

@@ -3,7 +3,7 @@ import { after, before, test } from "node:test";
 import { openPage, startBrowser } from "../lib/browser.mjs";
 import { startSite } from "../lib/site.mjs";
 
-const ROUTES = ["models", "chat", "tasks", "run", "results", "judge", "data", "about"];
+const ROUTES = ["models", "chat", "tasks", "run", "results", "similarity", "judge", "data", "about"];
 
 for (const project of ["cpu", "gpu"]) {
   let site, browser;

@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""Makes the tables of docs/results.md on similarity: models beside people's ratings of the same words.
+
+Usage: similarity_results.py HEADLESS DATA MODEL[:few-shot]...
+
+HEADLESS is a built `headless`; DATA holds `leuven_pairwise/<Domain>.json` (names and single raters, as
+`src/eval/stimuli.rs` reads them), the published maps and correlations of Han et al. 2023 beside them, and
+`wordsim/EN-WS-353-ALL.txt`. Every number is computed by `headless`; this script only asks and writes rows.
+"""
+
+import csv
+import json
+import pathlib
+import subprocess
+import sys
+
+DOMAINS = ["Mammals", "Vehicles"]
+PUBLISHED = ["Clothing", "Fruit", "Insects", "KitchenUtensils", "Mammals", "MusicalInstruments", "Professions", "Reptiles",
+             "Vegetables", "Vehicles", "Weapons"]
+
+
+def call(headless: str, *arguments: str, given: str = "") -> dict:
+    done = subprocess.run([headless, *arguments], input=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode != 0:
+        sys.exit(f"similarity_results: {' '.join(arguments)} failed: {done.stderr[-400:]}")
+    return json.loads(done.stdout)
+
+
+def number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def interval(point: dict) -> str:
+    return f"{number(point['low'])} to {number(point['high'])}"
+
+
+def rows_of(headless: str, model: str, reference: pathlib.Path) -> list[str]:
+    path, _, form = model.partition(":")
+    rows = []
+    common = ["--model", path, "--backend", "cpu", "similarity", "--reference", str(reference)]
+    for ask in (["ratings", "--both-orders"], ["hidden"]):
+        extra = ["--few-shot"] if form == "few-shot" and ask[0] == "ratings" else []
+        found = call(headless, *common, "--ask", *ask, *extra)
+        points = [point for point in found["points"] if "value" in point]
+        failed = len(found["points"]) - len(points)
+        picked = {"ratings": [("ratings", points[0])] if points else []}.get(ask[0])
+        if picked is None:
+            last = points[-1]["layer"]
+            fixed = min(points, key=lambda point: abs(point["layer"] - last * 2 / 3))
+            best = max(points, key=lambda point: point["value"])
+            picked = [(f"layer {fixed['layer']} of {last}", fixed), (f"layer {best['layer']} (best)", best), (f"layer {last}", points[-1])]
+        for name, point in picked:
+            rows.append(
+                f"| {found['model']} | {name} | {number(point['value'])} | {interval(point)} | {number(point['with_mean'])} | "
+                f"{point['n_pairs']} pairs, {point['n_words']} words | {found['n_failed']} items, {failed} layers |"
+            )
+    return rows, found
+
+
+def published(headless: str, data: pathlib.Path) -> None:
+    folder = data / "leuven_pairwise"
+    maps = {name: json.loads((folder / f"published_{name}_similarity_map.json").read_text())
+            for name in ("human", "gpt-4-0314", "text-davinci-003")}
+    names = json.loads((data / "golden" / "rsa_golden.json").read_text())["leuven_name_map"]
+    theirs = {}
+    with open(folder / "published_similarity_correlations.csv", newline="") as file:
+        for row in csv.DictReader(file):
+            theirs[row["domain"], row["model"]] = float(row["spearmanr_mean"])
+    print("| domain | GPT-4 published | recomputed | GPT-3.5 published | recomputed | pairs | a rater with the others | GPT-4 with a rater |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    worst = 0.0
+    for domain in PUBLISHED:
+        raters = json.loads((folder / f"{domain}.json").read_text())
+        place = names[domain]
+        known = sorted(place)
+        n = raters["n_items"]
+        index = lambda a, b: min(a, b) * (2 * n - min(a, b) - 1) // 2 + abs(a - b) - 1
+        rdms = {}
+        for model in ("gpt-4-0314", "text-davinci-003"):
+            found = maps[model]
+            rdms[model] = [-found[a][b] if a in found and b in found[a] else None for i, a in enumerate(known) for b in known[i + 1 :]]
+        single = [[None if rater["upper"][index(place[a], place[b])] is None else -rater["upper"][index(place[a], place[b])]
+                   for i, a in enumerate(known) for b in known[i + 1 :]] for rater in raters["raters"]]
+        mean = [(lambda seen: sum(seen) / len(seen) if seen else None)([row[k] for row in single if row[k] is not None])
+                for k in range(len(single[0]))]
+        compare = lambda a, b: call(headless, "stats", "rdm-compare", given=json.dumps({"a": a, "b": b, "method": "spearman"}))["value"]
+        gpt4, gpt35 = compare(rdms["gpt-4-0314"], mean), compare(rdms["text-davinci-003"], mean)
+        with_one = sum(compare(rdms["gpt-4-0314"], row) for row in single) / len(single)
+        ceiling = call(headless, "stats", "noise-ceiling", given=json.dumps({"rdms": single, "method": "spearman"}))
+        pairs = sum(value is not None for value in rdms["gpt-4-0314"])
+        for model, value in (("GPT-4", gpt4), ("GPT-3.5", gpt35)):
+            worst = max(worst, abs(theirs[domain, model] - value))
+        print(f"| {domain} | {theirs[domain, 'GPT-4']:.3f} | {gpt4:.3f} | {theirs[domain, 'GPT-3.5']:.3f} | {gpt35:.3f} | {pairs} | "
+              f"{number(ceiling['lower'])} | {with_one:.3f} |")
+    print(f"\nLargest difference from a published figure: {worst:.4f}.")
+
+
+def main() -> None:
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    headless, data, models = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3:]
+    published(headless, data)
+    for reference in [*(data / "leuven_pairwise" / f"{domain}.json" for domain in DOMAINS), data / "wordsim" / "EN-WS-353-ALL.txt"]:
+        print(f"\n### {reference.stem}\n", flush=True)
+        rows, found = [], None
+        for model in models:
+            more, found = rows_of(headless, model, reference)
+            rows += more
+        if found is None:
+            continue
+        if found["ceiling"]:
+            print(f"{found['n_raters']} raters; noise ceiling {number(found['ceiling']['lower'])} (a rater with the mean of the others) "
+                  f"to {number(found['ceiling']['upper'])}; two raters agree at {number(found['between_raters'])}.\n")
+        print("| model | measure | rho with single raters | 95 % interval over words | rho with their mean | n | failed |")
+        print("| --- | --- | --- | --- | --- | --- | --- |")
+        print("\n".join(rows), flush=True)
+
+
+main()
