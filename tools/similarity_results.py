@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Makes the tables of docs/results.md on similarity: models beside people's ratings of the same words.
 
-Usage: similarity_results.py HEADLESS DATA MODEL[:few-shot]...
+Usage: similarity_results.py HEADLESS DATA KEEP MODEL...
 
 HEADLESS is a built `headless`; DATA holds `leuven_pairwise/<Domain>.json` (names and single raters, as
 `src/eval/stimuli.rs` reads them), the published maps and correlations of Han et al. 2023 beside them, and
-`wordsim/EN-WS-353-ALL.txt`. Every number is computed by `headless`; this script only asks and writes rows.
+`wordsim/EN-WS-353-ALL.txt`. KEEP is a folder for what `headless` answers: a run that was interrupted goes on, and several
+may work at once. A MODEL is a GGUF file, one with `:few-shot` behind it (a base model, asked with worked examples), or a
+folder with a sentence encoder. Every number is computed by `headless`; this script only asks and writes rows.
 """
 
 import csv
@@ -15,6 +17,7 @@ import subprocess
 import sys
 
 DOMAINS = ["Mammals", "Vehicles"]
+RESAMPLES = "500"
 PUBLISHED = ["Clothing", "Fruit", "Insects", "KitchenUtensils", "Mammals", "MusicalInstruments", "Professions", "Reptiles",
              "Vegetables", "Vehicles", "Weapons"]
 
@@ -34,27 +37,34 @@ def interval(point: dict) -> str:
     return f"{number(point['low'])} to {number(point['high'])}"
 
 
-def rows_of(headless: str, model: str, reference: pathlib.Path) -> list[str]:
+def asked(headless: str, keep: pathlib.Path, model: str, reference: pathlib.Path, ask: str) -> dict:
     path, _, form = model.partition(":")
-    rows = []
-    common = ["--model", path, "--backend", "cpu", "similarity", "--reference", str(reference)]
-    for ask in (["ratings", "--both-orders"], ["hidden"]):
-        extra = ["--few-shot"] if form == "few-shot" and ask[0] == "ratings" else []
-        found = call(headless, *common, "--ask", *ask, *extra)
-        points = [point for point in found["points"] if "value" in point]
-        failed = len(found["points"]) - len(points)
-        picked = {"ratings": [("ratings", points[0])] if points else []}.get(ask[0])
-        if picked is None:
-            last = points[-1]["layer"]
-            fixed = min(points, key=lambda point: abs(point["layer"] - last * 2 / 3))
-            best = max(points, key=lambda point: point["value"])
-            picked = [(f"layer {fixed['layer']} of {last}", fixed), (f"layer {best['layer']} (best)", best), (f"layer {last}", points[-1])]
-        for name, point in picked:
-            rows.append(
-                f"| {found['model']} | {name} | {number(point['value'])} | {interval(point)} | {number(point['with_mean'])} | "
-                f"{point['n_pairs']} pairs, {point['n_words']} words | {found['n_failed']} items, {failed} layers |"
-            )
-    return rows, found
+    kept = keep / f"{pathlib.Path(path).name}-{form}-{reference.stem}-{ask}.json"
+    if not kept.exists():
+        form = ["--few-shot"] if form == "few-shot" and ask == "ratings" else []
+        who = ["--encoder", path] if ask == "embeddings" else []
+        model_of = [] if ask == "embeddings" else ["--model", path, "--backend", "cpu"]
+        found = call(headless, *model_of, "similarity", "--reference", str(reference), "--ask", ask, "--resamples", RESAMPLES, *who, *form)
+        kept.write_text(json.dumps(found))
+    return json.loads(kept.read_text())
+
+
+def rows_of(found: dict) -> list[str]:
+    points = [point for point in found["points"] if "value" in point]
+    failed = f"{found['n_failed']} items, {len(found['points']) - len(points)} layers"
+    if len(points) <= 1:
+        picked = [({"pair_rating": "ratings"}.get(found["task"], found["task"]), point) for point in points]
+    else:
+        last = points[-1]["layer"]
+        fixed = min(points, key=lambda point: abs(point["layer"] - last * 2 // 3))
+        best = max(points, key=lambda point: point["value"])
+        picked = [(f"states, layer {fixed['layer']} of {last}", fixed), (f"states, layer {best['layer']} (best)", best),
+                  (f"states, layer {last} (last)", points[-1])]
+    return [
+        f"| {found['model']} | {name} | {number(point['value'])} | {interval(point)} | {number(point['with_mean'])} | "
+        f"{point['n_pairs']} pairs, {point['n_words']} words | {failed} |"
+        for name, point in picked
+    ]
 
 
 def published(headless: str, data: pathlib.Path) -> None:
@@ -66,8 +76,8 @@ def published(headless: str, data: pathlib.Path) -> None:
     with open(folder / "published_similarity_correlations.csv", newline="") as file:
         for row in csv.DictReader(file):
             theirs[row["domain"], row["model"]] = float(row["spearmanr_mean"])
-    print("| domain | GPT-4 published | recomputed | GPT-3.5 published | recomputed | pairs | a rater with the others | GPT-4 with a rater |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    print("| domain | GPT-4 published | recomputed | GPT-3.5 published | recomputed | GPT-4 without the -1 codes | pairs | a rater with the others | GPT-4 with a rater |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     worst = 0.0
     for domain in PUBLISHED:
         raters = json.loads((folder / f"{domain}.json").read_text())
@@ -84,36 +94,46 @@ def published(headless: str, data: pathlib.Path) -> None:
         mean = [(lambda seen: sum(seen) / len(seen) if seen else None)([row[k] for row in single if row[k] is not None])
                 for k in range(len(single[0]))]
         compare = lambda a, b: call(headless, "stats", "rdm-compare", given=json.dumps({"a": a, "b": b, "method": "spearman"}))["value"]
-        gpt4, gpt35 = compare(rdms["gpt-4-0314"], mean), compare(rdms["text-davinci-003"], mean)
+        # The published means take the code -1 ("cannot rate") as a rating; ours leave it out.
+        human = maps["human"][domain]
+        as_published = [-human[a][b] if b in human.get(a, {}) else None for i, a in enumerate(known) for b in known[i + 1 :]]
+        gpt4, gpt35 = compare(rdms["gpt-4-0314"], as_published), compare(rdms["text-davinci-003"], as_published)
+        without = compare(rdms["gpt-4-0314"], mean)
         with_one = sum(compare(rdms["gpt-4-0314"], row) for row in single) / len(single)
         ceiling = call(headless, "stats", "noise-ceiling", given=json.dumps({"rdms": single, "method": "spearman"}))
         pairs = sum(value is not None for value in rdms["gpt-4-0314"])
         for model, value in (("GPT-4", gpt4), ("GPT-3.5", gpt35)):
             worst = max(worst, abs(theirs[domain, model] - value))
-        print(f"| {domain} | {theirs[domain, 'GPT-4']:.3f} | {gpt4:.3f} | {theirs[domain, 'GPT-3.5']:.3f} | {gpt35:.3f} | {pairs} | "
+        print(f"| {domain} | {theirs[domain, 'GPT-4']:.3f} | {gpt4:.3f} | {theirs[domain, 'GPT-3.5']:.3f} | {gpt35:.3f} | {without:.3f} | {pairs} | "
               f"{number(ceiling['lower'])} | {with_one:.3f} |")
     print(f"\nLargest difference from a published figure: {worst:.4f}.")
 
 
 def main() -> None:
-    if len(sys.argv) < 3:
+    if len(sys.argv) < 4:
         sys.exit(__doc__)
-    headless, data, models = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3:]
+    headless, data, keep, models = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]), sys.argv[4:]
+    keep.mkdir(parents=True, exist_ok=True)
+    references = [*(data / "leuven_pairwise" / f"{domain}.json" for domain in DOMAINS), data / "wordsim" / "EN-WS-353-ALL.txt"]
+    asks = [(model, ask) for model in models for ask in (["embeddings"] if pathlib.Path(model).is_dir() else ["hidden", "ratings"])]
+    # What is quick comes first.
+    for ask in ("embeddings", "hidden", "ratings"):
+        for model, wanted in asks:
+            for reference in references:
+                if wanted == ask:
+                    asked(headless, keep, model, reference, ask)
     published(headless, data)
-    for reference in [*(data / "leuven_pairwise" / f"{domain}.json" for domain in DOMAINS), data / "wordsim" / "EN-WS-353-ALL.txt"]:
-        print(f"\n### {reference.stem}\n", flush=True)
-        rows, found = [], None
-        for model in models:
-            more, found = rows_of(headless, model, reference)
-            rows += more
-        if found is None:
-            continue
+    for reference in references:
+        print(f"\n### {reference.stem}\n")
+        answers = [asked(headless, keep, model, reference, ask) for model, ask in asks]
+        found = answers[0]
         if found["ceiling"]:
             print(f"{found['n_raters']} raters; noise ceiling {number(found['ceiling']['lower'])} (a rater with the mean of the others) "
                   f"to {number(found['ceiling']['upper'])}; two raters agree at {number(found['between_raters'])}.\n")
         print("| model | measure | rho with single raters | 95 % interval over words | rho with their mean | n | failed |")
         print("| --- | --- | --- | --- | --- | --- | --- |")
-        print("\n".join(rows), flush=True)
+        for answer in answers:
+            print("\n".join(rows_of(answer)))
 
 
 main()

@@ -21,7 +21,7 @@ use likewise::eval::import::import_items;
 use likewise::eval::item::Item;
 use likewise::eval::run::{ItemResult, Method, PromptFormat, RUN_SCHEMA, Run, RunStatus, Settings};
 use likewise::eval::score::Verdict;
-use likewise::eval::stimuli::{Imported, import as import_stimuli};
+use likewise::eval::stimuli::{Imported, Reference, import as import_stimuli};
 use likewise::eval::task::TaskEntry;
 use likewise::eval::tasks::hidden_states::word_items;
 use likewise::eval::tasks::pair_rating::{all_pairs, pair_items};
@@ -35,6 +35,7 @@ use likewise::inference::forward::Forward;
 use likewise::inference::language_model::LanguageModel;
 use likewise::inference::load::{ModelIdentity, load_cpu, load_gpu, probe_from_logits};
 use likewise::inference::oracle::Oracle;
+use likewise::inference::sentence_encoder::SentenceEncoder;
 use likewise::platform;
 use likewise::report::representation::{ModelSide, Pairing, StateDistance, agree, group_level};
 use likewise::report::stats_command;
@@ -93,6 +94,8 @@ enum AskChoice {
     Ratings,
     /// Hidden states of the words at every layer.
     Hidden,
+    /// Embeddings of the words by `--encoder`.
+    Embeddings,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -161,6 +164,9 @@ enum Command {
         /// What is asked.
         #[arg(long, default_value = "ratings")]
         ask: AskChoice,
+        /// Folder of a sentence encoder, for embeddings.
+        #[arg(long)]
+        encoder: Option<PathBuf>,
         /// Rates each pair both ways round.
         #[arg(long)]
         both_orders: bool,
@@ -179,6 +185,12 @@ enum Command {
         /// Where the run goes, as `run` writes it.
         #[arg(long)]
         out: Option<PathBuf>,
+    },
+    /// In: {"id","text"}; out: {"id","vector"}, a sentence embedding of length 1. Needs no GGUF model.
+    Embed {
+        /// Folder with `model.safetensors`, `tokenizer.json` and `config.json` of a BERT encoder (all-MiniLM-L6-v2).
+        #[arg(long)]
+        encoder: PathBuf,
     },
     /// Measures speed, counts work a decoded token; tokens a second, seconds and bytes.
     Bench,
@@ -367,6 +379,7 @@ async fn answer<F: Forward>(
         Command::Score => Err("scores are answered many at a time".into()),
         Command::Run { .. }
         | Command::Similarity { .. }
+        | Command::Embed { .. }
         | Command::Bench
         | Command::Simulate { .. }
         | Command::Stats { .. } => Err("this command reads no lines".into()),
@@ -613,41 +626,27 @@ async fn run_items<E: Engine>(
     (run, results.into_inner())
 }
 
-/// What the similarity page shows, as one JSON object: the model beside the raters of a file, at every layer where
-/// hidden states are asked for.
-async fn similarity<E: Engine>(engine: &mut E, arguments: &Arguments) -> Result<usize, Failure> {
-    let Command::Similarity { reference, ask, both_orders, few_shot, last_token, measure, resamples, out } =
-        &arguments.command
-    else {
-        return Err("not a comparison".into());
-    };
-    let text = read_text(reference)?;
-    let name = reference.file_name().unwrap_or_default().to_string_lossy();
-    let Imported::Reference(reference) = import_stimuli(&text, &runner::sha256_hex(&text), &name)? else {
-        return Err(format!("{name} has words alone; similarities are needed").into());
-    };
+/// Similarities from a file, and its name.
+fn read_reference(path: &Path) -> Result<(Reference, String), Failure> {
+    let text = read_text(path)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    match import_stimuli(&text, &runner::sha256_hex(&text), &name)? {
+        Imported::Reference(reference) => Ok((reference, name)),
+        Imported::Words(_) => Err(format!("{name} has words alone; similarities are needed").into()),
+    }
+}
+
+/// A model's side beside the raters of a reference: agreement at every layer and the noise ceiling.
+fn compared(side: &ModelSide, reference: &Reference, measure: &str, resamples: usize) -> Result<Value, Failure> {
     let measure = Measure::parse(measure).ok_or_else(|| format!("there is no measure {measure:?}"))?;
-    let set = reference.stimuli();
-    let (task, items) = match ask {
-        AskChoice::Ratings => ("pair_rating", pair_items(&set.pairs(), *both_orders)),
-        AskChoice::Hidden => {
-            ("hidden_states", word_items(&set.words, if *last_token { Pool::Last } else { Pool::Mean }))
-        }
-    };
-    let entry = tasks::find(task).ok_or("the task is gone")?;
-    let format = if *few_shot { PromptFormat::FewShot } else { PromptFormat::Chat };
-    let settings = Settings { seed: arguments.seed, format, ..Settings::default() };
-    let items: Vec<_> = items.into_iter().enumerate().collect();
-    let (run, results) = run_items(engine, entry, &items, settings, reference.id.clone(), false).await;
-    let side = ModelSide::of_run(&run, &results)?;
-    let pairing = Pairing::new(&side, &reference)?;
+    let pairing = Pairing::new(side, reference)?;
     let distance = StateDistance { metric: Metric::Cosine, center: true };
     let layers = if side.layers().is_empty() { vec![None] } else { side.layers().into_iter().map(Some).collect() };
     let mut points = Vec::new();
     for layer in layers {
         let rdm = side.rdm(&pairing.model_places, layer.unwrap_or(0), distance);
         let found = rdm.map_err(Failure::from).and_then(|rdm| {
-            let agreement = agree(&rdm, &pairing.raters, measure, *resamples)?;
+            let agreement = agree(&rdm, &pairing.raters, measure, resamples)?;
             Ok((agreement, group_level(&rdm, &pairing.raters, measure)?))
         });
         points.push(match found {
@@ -665,16 +664,9 @@ async fn similarity<E: Engine>(engine: &mut E, arguments: &Arguments) -> Result<
         });
     }
     let ceiling = pairing.ceiling(measure);
-    let record = json!({
-        "model": run.engine.model_name,
-        "weights_sha256": run.engine.weights_sha256,
-        "quantization": run.engine.quantization,
-        "adapter": run.engine.adapter,
-        "task": task,
-        "task_version": run.task_version,
-        "few_shot": few_shot,
-        "both_orders": both_orders,
-        "reference": name,
+    Ok(json!({
+        "model": side.title,
+        "reference": reference.title,
         "reference_sha256": reference.id,
         "measure": measure.name(),
         "resamples": resamples,
@@ -682,14 +674,103 @@ async fn similarity<E: Engine>(engine: &mut E, arguments: &Arguments) -> Result<
         "n_raters_left_out": pairing.n_dropped,
         "ceiling": ceiling.map(|it| json!({"lower": it.lower, "upper": it.upper})),
         "between_raters": mean_pairwise(&pairing.raters, measure).ok(),
-        "n_failed": results.iter().filter(|it| it.verdict == Verdict::Error).count(),
         "points": points,
-    });
+    }))
+}
+
+/// What the similarity page shows, as one JSON object: the model beside the raters of a file, at every layer where
+/// hidden states are asked for.
+async fn similarity<E: Engine>(engine: &mut E, arguments: &Arguments) -> Result<usize, Failure> {
+    let Command::Similarity { reference, ask, both_orders, few_shot, last_token, measure, resamples, out, .. } =
+        &arguments.command
+    else {
+        return Err("not a comparison".into());
+    };
+    let (reference, _) = read_reference(reference)?;
+    let set = reference.stimuli();
+    let (task, items) = match ask {
+        AskChoice::Ratings => ("pair_rating", pair_items(&set.pairs(), *both_orders)),
+        AskChoice::Hidden => {
+            ("hidden_states", word_items(&set.words, if *last_token { Pool::Last } else { Pool::Mean }))
+        }
+        AskChoice::Embeddings => return Err("embeddings need no model".into()),
+    };
+    let entry = tasks::find(task).ok_or("the task is gone")?;
+    let format = if *few_shot { PromptFormat::FewShot } else { PromptFormat::Chat };
+    let settings = Settings { seed: arguments.seed, format, ..Settings::default() };
+    let items: Vec<_> = items.into_iter().enumerate().collect();
+    let (run, results) = run_items(engine, entry, &items, settings, reference.id.clone(), false).await;
+    let mut record = compared(&ModelSide::of_run(&run, &results)?, &reference, measure, *resamples)?;
+    if let Some(fields) = record.as_object_mut() {
+        let more = json!({
+            "weights_sha256": run.engine.weights_sha256,
+            "quantization": run.engine.quantization,
+            "adapter": run.engine.adapter,
+            "task": task,
+            "task_version": run.task_version,
+            "few_shot": few_shot,
+            "both_orders": both_orders,
+            "n_failed": results.iter().filter(|it| it.verdict == Verdict::Error).count(),
+        });
+        fields.extend(more.as_object().cloned().unwrap_or_default());
+    }
     println!("{record}");
     if let Some(out) = out {
         std::fs::write(out, serde_json::to_vec(&json!({"run": run, "results": results}))?)?;
     }
     Ok(usize::from(run.status != RunStatus::Complete))
+}
+
+/// A sentence encoder from a folder with `model.safetensors`, `tokenizer.json` and `config.json`.
+fn read_encoder(folder: &Path) -> Result<SentenceEncoder, Failure> {
+    let read = |name: &str| -> Result<Vec<u8>, Failure> {
+        let path = folder.join(name);
+        std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()).into())
+    };
+    Ok(SentenceEncoder::new(&read("model.safetensors")?, &read("tokenizer.json")?, &read("config.json")?)?)
+}
+
+/// Embeddings of the texts on standard input.
+fn embed(folder: &Path) -> Result<usize, Failure> {
+    let encoder = read_encoder(folder)?;
+    let mut n_failed = 0;
+    for line in std::io::stdin().lock().lines() {
+        let line = line?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let read: Result<Value, Failure> = serde_json::from_str(&line).map_err(Into::into);
+        let id = read.as_ref().ok().and_then(|line| line.get("id").cloned()).unwrap_or(Value::Null);
+        let found = read.and_then(|line| Ok(encoder.embed(&text_field(&line, "text")?)?));
+        match found {
+            Ok(vector) => println!("{}", json!({"id": id, "vector": vector})),
+            Err(error) => {
+                n_failed += 1;
+                eprintln!("{id}: {error}");
+                println!("{}", json!({"id": id, "error": error.to_string()}));
+            }
+        }
+    }
+    Ok(n_failed)
+}
+
+/// As [`similarity`] with the embeddings of an encoder.
+fn embedding_similarity(arguments: &Arguments) -> Result<usize, Failure> {
+    let Command::Similarity { reference, encoder: Some(folder), measure, resamples, .. } = &arguments.command else {
+        return Err("embeddings need --encoder FOLDER".into());
+    };
+    let encoder = read_encoder(folder)?;
+    let (reference, _) = read_reference(reference)?;
+    let embedded = |word: &String| Ok(encoder.embed(word)?.into_iter().map(f64::from).collect());
+    let rows: Result<Vec<Vec<f64>>, Failure> = reference.names.iter().map(embedded).collect();
+    let title = folder.file_name().unwrap_or_default().to_string_lossy();
+    let side = ModelSide::of_vectors(&title, reference.names.clone(), rows?, "Sentence embeddings of single words.");
+    let mut record = compared(&side, &reference, measure, *resamples)?;
+    if let Some(fields) = record.as_object_mut() {
+        fields.extend([("task".to_owned(), json!("embeddings")), ("n_failed".to_owned(), json!(0))]);
+    }
+    println!("{record}");
+    Ok(0)
 }
 
 /// The measurement that the page makes too, as rates and as work for each token.
@@ -794,6 +875,8 @@ async fn work(arguments: &Arguments) -> Result<usize, Failure> {
     match &arguments.command {
         Command::Simulate { .. } => return simulate_study(arguments).map(|()| 0),
         Command::Stats { name } => return statistics(name),
+        Command::Embed { encoder } => return embed(encoder),
+        Command::Similarity { ask: AskChoice::Embeddings, .. } => return embedding_similarity(arguments),
         _ => {}
     }
     let started = platform::now_millis();

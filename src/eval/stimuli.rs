@@ -217,7 +217,10 @@ pub fn import(text: &str, id: &str, title: &str) -> Result<Imported, StimuliErro
     let square = lines.len() > 3 && (width == lines.len() || width + 1 == lines.len());
     if square && numbers(second) + 1 >= width {
         from_square(&lines, &mut reference)?;
-    } else if width >= 3 && second.first().is_some_and(|it| it.parse::<f64>().is_err()) && numbers(second) >= 1 {
+    } else if width >= 3
+        && second.first().is_some_and(|it| it.parse::<f64>().is_err())
+        && lines.iter().take(2).any(|(_, fields)| numbers(fields) >= 1)
+    {
         from_pairs(&lines, &mut reference)?;
     } else if width == 3 && lines.len() > 1 && numbers(second) == 0 {
         from_triplets(&lines, &mut reference)?;

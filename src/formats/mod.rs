@@ -4,6 +4,7 @@
 pub mod catalog;
 pub mod gguf;
 pub mod quant;
+pub mod safetensors;
 pub mod source;
 
 /// Why a file cannot be used.

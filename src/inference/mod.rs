@@ -12,6 +12,7 @@ pub mod language_model;
 pub mod load;
 pub mod oracle;
 pub mod sampler;
+pub mod sentence_encoder;
 pub mod token_trie;
 pub mod tokenizer;
 

@@ -199,6 +199,17 @@ impl ModelSide {
         }
     }
 
+    /// Vectors of words from elsewhere (an encoder's embeddings), as the only layer.
+    pub fn of_vectors(title: &str, names: Vec<String>, rows: Vec<Vec<f64>>, note: &str) -> Self {
+        Self {
+            title: title.to_owned(),
+            names,
+            notes: vec![note.to_owned()],
+            run_id: title.to_owned(),
+            content: Content::States(vec![(0, rows)]),
+        }
+    }
+
     /// Layers of hidden states; empty for ratings and choices.
     pub fn layers(&self) -> Vec<u32> {
         match &self.content {

@@ -28,7 +28,7 @@ pub fn AboutPage() -> impl IntoView {
             <h2>"Known gaps"</h2>
             <ul>
                 <li>"Only decoders of the families llama, qwen2, qwen3 and gemma3, in F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K and Q6_K; no model that sees pictures."</li>
-                <li>"Similarity of words only: pictures and sentence embeddings are not there yet, and triplet files must name the words."</li>
+                <li>"Similarity of words only: pictures are not there yet, sentence embeddings only in the program without a browser, and triplet files must name the words."</li>
                 <li>"Items and studies are in English only."</li>
                 <li>"A model this small is often wrong and sometimes rude; nothing it says is advice."</li>
                 <li>"The same seed gives the same text on the same device; another device may differ in the last digits."</li>
