@@ -6,6 +6,7 @@ use crate::eval::bench::{Measures, Part};
 use crate::eval::engine::{Backend, EngineInfo, Message, Response, Sampling, TokenStep};
 use crate::eval::item::ItemId;
 use crate::eval::run::{ItemResult, Run, RunStatus, Settings};
+use crate::eval::suite::Suite;
 use crate::formats::catalog::ModelCard;
 
 /// Version of these messages; a worker of another version is refused with a notice.
@@ -81,6 +82,8 @@ pub enum Command {
         items_jsonl: String,
         /// Items that already have a result.
         done: Vec<ItemId>,
+        /// The suite that the run is part of.
+        suite: Option<Suite>,
     },
     /// Measure how fast the loaded model reads, writes and scores here.
     Measure {

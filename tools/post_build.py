@@ -18,7 +18,7 @@ import pathlib
 import re
 import sys
 
-ROUTES = ["models", "chat", "tasks", "run", "results", "similarity", "judge", "data", "about"]
+ROUTES = ["models", "chat", "tasks", "run", "suite", "results", "similarity", "judge", "data", "about"]
 WORKERS = ["worker", "cpu_worker", "analysis"]
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 

@@ -1,7 +1,11 @@
-//! The run that is going on: its record, its results so far, and the counts of its six columns.
+//! The run that is going on: its record, its results so far, and the counts of its six columns; and the suite that it is
+//! part of.
 
-use crate::eval::run::{ItemResult, Run, RunStatus};
+use std::collections::VecDeque;
+
+use crate::eval::run::{ItemResult, Run, RunStatus, Settings};
 use crate::eval::score::Verdict;
+use crate::eval::suite::Suite;
 use crate::protocol::{CommandId, Event};
 
 /// A run on the page, going on or finished.
@@ -25,6 +29,17 @@ pub fn counts(results: &[ItemResult]) -> [u64; 6] {
     Verdict::ALL.map(|verdict| results.iter().filter(|result| result.verdict == verdict).count() as u64)
 }
 
+/// A suite that is going on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ActiveSuite {
+    /// Which.
+    pub suite: Suite,
+    /// What every run of it has in common.
+    pub settings: Settings,
+    /// Tasks that are still to be run, the next one first.
+    queue: VecDeque<String>,
+}
+
 /// What is known about runs.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Runs {
@@ -32,6 +47,8 @@ pub struct Runs {
     command: Option<CommandId>,
     /// The run shown on the run page.
     pub active: Option<ActiveRun>,
+    /// The suite that is going on.
+    pub suite: Option<ActiveSuite>,
     /// Results of an earlier sitting that a resumed run begins with.
     earlier: Vec<ItemResult>,
 }
@@ -47,6 +64,24 @@ impl Runs {
         self.command = Some(id);
         self.active = None;
         self.earlier = earlier;
+    }
+
+    /// Notes that a suite was asked for; `left` are its tasks that are not finished.
+    pub fn start_suite(&mut self, suite: Suite, settings: Settings, left: Vec<String>) {
+        self.suite = Some(ActiveSuite { suite, settings, queue: left.into() });
+    }
+
+    /// The next task of the suite that is going on, once nothing runs; the suite ends with its last task.
+    pub fn next_of_suite(&mut self) -> Option<(Suite, Settings, String)> {
+        if self.command.is_some() {
+            return None;
+        }
+        let active = self.suite.as_mut()?;
+        if let Some(task) = active.queue.pop_front() {
+            return Some((active.suite.clone(), active.settings.clone(), task));
+        }
+        self.suite = None;
+        None
     }
 
     /// Takes in an event, after its record was stored.
@@ -73,6 +108,10 @@ impl Runs {
     /// Ends the run where it is.
     pub fn end(&mut self, status: RunStatus) {
         self.command = None;
+        if status != RunStatus::Complete {
+            // What stopped one task would stop the next; the person decides when to go on.
+            self.suite = None;
+        }
         if let Some(active) = &mut self.active {
             active.run.status = status;
         }

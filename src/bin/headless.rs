@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "standard output is this program's product")]
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
@@ -19,9 +20,10 @@ use likewise::eval::engine::{
 };
 use likewise::eval::import::import_items;
 use likewise::eval::item::Item;
-use likewise::eval::run::{ItemResult, Method, PromptFormat, RUN_SCHEMA, Run, RunStatus, Settings};
+use likewise::eval::run::{ItemResult, Method, PromptFormat, RUN_SCHEMA, Run, RunStatus, Settings, Shard};
 use likewise::eval::score::Verdict;
 use likewise::eval::stimuli::{Imported, Reference, import as import_stimuli};
+use likewise::eval::suite::all_tasks;
 use likewise::eval::task::TaskEntry;
 use likewise::eval::tasks::hidden_states::word_items;
 use likewise::eval::tasks::pair_rating::{all_pairs, pair_items};
@@ -37,8 +39,11 @@ use likewise::inference::load::{ModelIdentity, load_cpu, load_gpu, probe_from_lo
 use likewise::inference::oracle::Oracle;
 use likewise::inference::sentence_encoder::SentenceEncoder;
 use likewise::platform;
+use likewise::report::export::{RunFile, run_from_json, run_to_json, table_to_csv};
+use likewise::report::merge::merge_runs;
 use likewise::report::representation::{ModelSide, Pairing, StateDistance, agree, group_level};
 use likewise::report::stats_command;
+use likewise::report::suite_summary::suite_table;
 use likewise::stats::distance::Metric;
 use likewise::stats::rdm_compare::{Measure, mean_pairwise};
 use likewise::study::simulation::Simulation;
@@ -125,35 +130,23 @@ enum Command {
     /// In: {"id","prompt"} or {"id","messages"}, plus `max_tokens`, temperature, `top_p`, `top_k`, `min_p`,
     /// `repetition_penalty`, seed, stop and `allowed` (the answer is one of these texts).
     Generate,
-    /// Runs a task; the run and its item results go into one JSON file.
-    Run {
-        /// Id of the task.
-        #[arg(long)]
-        task: String,
-        /// Items file; the task's own by default.
-        #[arg(long)]
-        items: Option<PathBuf>,
-        /// Study file whose pairs of stimuli are the items; for `pair_rating`.
-        #[arg(long, conflicts_with = "items")]
-        study: Option<PathBuf>,
-        /// Only the first so many items.
-        #[arg(long)]
-        limit: Option<usize>,
-        /// How the question is put; the task's usual way by default.
-        #[arg(long)]
-        method: Option<MethodChoice>,
-        /// System message before every item.
-        #[arg(long, default_value = "")]
-        system: String,
-        /// For base models without a chat template: worked examples and `Question:`, `Answer:` lines.
-        #[arg(long)]
-        few_shot: bool,
-        /// Marks the run as a demonstration wherever it is shown.
-        #[arg(long)]
-        demo: bool,
+    /// Runs tasks; each run and its item results go into one JSON file. Results are written as they come, to a file
+    /// with `.partial` at its end that `--resume` goes on with.
+    Run(Box<RunChoice>),
+    /// Merges shards of one run by item id; out: the run as if it had never been shared out. Needs no model.
+    Merge {
+        /// Files that `run --shard` wrote.
+        #[arg(required = true)]
+        runs: Vec<PathBuf>,
         /// Where the record goes.
         #[arg(long)]
         out: PathBuf,
+    },
+    /// The main shares of stored runs with intervals and counts, as CSV. Needs no model.
+    Table {
+        /// Files that `run` or `merge` wrote.
+        #[arg(required = true)]
+        runs: Vec<PathBuf>,
     },
     /// Asks the model about the words of a file and compares; out: one JSON object with agreement (interval over words),
     /// noise ceiling and, for hidden states, every layer.
@@ -221,6 +214,52 @@ enum Command {
         #[arg(long, default_value_t = 20)]
         top: usize,
     },
+}
+
+#[derive(clap::Args)]
+struct RunChoice {
+    /// Id of a task; may be given more than once, and then `--out` is a folder.
+    #[arg(long, required_unless_present = "suite")]
+    task: Vec<String>,
+    /// Every task that has items of its own; `--out` is a folder.
+    #[arg(long, conflicts_with_all = ["task", "items", "study"])]
+    suite: bool,
+    /// Items file; the task's own by default.
+    #[arg(long)]
+    items: Option<PathBuf>,
+    /// Study file whose pairs of stimuli are the items; for `pair_rating`.
+    #[arg(long, conflicts_with = "items")]
+    study: Option<PathBuf>,
+    /// Only the first so many items.
+    #[arg(long)]
+    limit: Option<usize>,
+    /// How the question is put; the task's usual way by default.
+    #[arg(long)]
+    method: Option<MethodChoice>,
+    /// System message before every item.
+    #[arg(long, default_value = "")]
+    system: String,
+    /// For base models without a chat template: worked examples and `Question:`, `Answer:` lines.
+    #[arg(long)]
+    few_shot: bool,
+    /// Marks the run as a demonstration wherever it is shown.
+    #[arg(long)]
+    demo: bool,
+    /// Temperature of written answers.
+    #[arg(long, default_value_t = 0.0)]
+    temperature: f32,
+    /// Nucleus of written answers.
+    #[arg(long, default_value_t = 1.0)]
+    top_p: f32,
+    /// Only a part of the items, such as 2/5: the second of five; `merge` puts the parts together.
+    #[arg(long)]
+    shard: Option<Shard>,
+    /// Goes on with what an earlier call with the same arguments left.
+    #[arg(long)]
+    resume: bool,
+    /// Where the record goes: a file, or for several tasks a folder of files named after them.
+    #[arg(long)]
+    out: PathBuf,
 }
 
 /// A file on disk, read by ranges.
@@ -377,7 +416,9 @@ async fn answer<F: Forward>(
             Ok(serde_json::to_value(probe)?)
         }
         Command::Score => Err("scores are answered many at a time".into()),
-        Command::Run { .. }
+        Command::Run(_)
+        | Command::Merge { .. }
+        | Command::Table { .. }
         | Command::Similarity { .. }
         | Command::Embed { .. }
         | Command::Bench
@@ -548,14 +589,84 @@ fn simulate_study(arguments: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn run_task<E: Engine>(engine: &mut E, arguments: &Arguments) -> Result<usize, Failure> {
-    let Command::Run { task, items, study, limit, method, system, few_shot, demo, out } = &arguments.command else {
-        return Err("not a run".into());
-    };
+/// What a run leaves while it goes on: its record in the first line, then a result a line.
+fn partial_path(out: &Path) -> PathBuf {
+    let mut name = out.as_os_str().to_owned();
+    name.push(".partial");
+    PathBuf::from(name)
+}
+
+/// What an earlier call left of the same run; a last line that was cut by a kill is left out.
+fn left_by(path: &Path, run: &Run) -> Result<Option<(Run, Vec<ItemResult>)>, Failure> {
+    let Ok(text) = std::fs::read_to_string(path) else { return Ok(None) };
+    let mut lines = text.lines();
+    let Some(Ok(earlier)) = lines.next().map(serde_json::from_str::<Run>) else { return Ok(None) };
+    let same = earlier.task_id == run.task_id
+        && earlier.task_version == run.task_version
+        && earlier.items_sha256 == run.items_sha256
+        && earlier.settings == run.settings
+        && earlier.shard == run.shard
+        && earlier.engine == run.engine;
+    if !same {
+        let path = path.display();
+        return Err(format!("{path} is of another run; leave out --resume to begin anew, which replaces it").into());
+    }
+    let results = lines.map_while(|line| serde_json::from_str(line).ok()).collect();
+    Ok(Some((earlier, results)))
+}
+
+/// Whether a file has a complete run of the same configuration.
+fn is_done(path: &Path, run: &Run) -> bool {
+    let stored = std::fs::read_to_string(path).ok().and_then(|text| run_from_json(&text).ok());
+    stored.is_some_and(|it| {
+        it.run.status == RunStatus::Complete
+            && it.run.task_version == run.task_version
+            && it.run.items_sha256 == run.items_sha256
+            && it.run.settings == run.settings
+            && it.run.shard == run.shard
+            && it.run.engine == run.engine
+    })
+}
+
+/// Writes a file so that it is never half there.
+fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".writing");
+    std::fs::write(&name, text)?;
+    Ok(std::fs::rename(&name, path)?)
+}
+
+fn read_run(path: &Path) -> Result<RunFile, Failure> {
+    run_from_json(&read_text(path)?).map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+/// Runs the chosen tasks one after the other; how many did not end well.
+async fn run_tasks<E: Engine>(engine: &mut E, seed: u64, choice: &RunChoice) -> Result<usize, Failure> {
+    let chosen = if choice.suite { all_tasks() } else { choice.task.clone() };
+    let several = choice.suite || chosen.len() > 1;
+    if several {
+        std::fs::create_dir_all(&choice.out)?;
+    }
+    let mut n_failed = 0;
+    for task in &chosen {
+        let out = if several { choice.out.join(format!("{task}.json")) } else { choice.out.clone() };
+        n_failed += run_task(engine, seed, choice, task, several, &out).await?;
+    }
+    Ok(n_failed)
+}
+
+async fn run_task<E: Engine>(
+    engine: &mut E,
+    seed: u64,
+    choice: &RunChoice,
+    task: &str,
+    several: bool,
+    out: &Path,
+) -> Result<usize, Failure> {
     let entry = tasks::find(task).ok_or_else(|| format!("there is no task {task:?}"))?;
-    let text = match study {
+    let text = match &choice.study {
         Some(path) => pair_lines(&read_study(path)?)?,
-        None => read_text(&items.clone().unwrap_or_else(|| Path::new("public").join(entry.info.items_path)))?,
+        None => read_text(&choice.items.clone().unwrap_or_else(|| Path::new("public").join(entry.info.items_path)))?,
     };
     // Items of our own or an original file of a benchmark; the hash is that of the file as it is.
     let imported = import_items(&text)?;
@@ -563,8 +674,12 @@ async fn run_task<E: Engine>(engine: &mut E, arguments: &Arguments) -> Result<us
         eprintln!("{}: {} ({} rows skipped)", imported.source, imported.license_note, imported.skipped);
     }
     let mut all: Vec<_> = imported.items.into_iter().enumerate().collect();
-    all.truncate(limit.unwrap_or(usize::MAX));
-    let method = match method {
+    all.truncate(choice.limit.unwrap_or(usize::MAX));
+    all.retain(|(index, _)| choice.shard.is_none_or(|shard| shard.has(*index)));
+    let method = match choice.method {
+        // Of several tasks, each is put in the wanted way if it has it.
+        Some(MethodChoice::Choose) if several => entry.info.method(Method::Choose),
+        Some(MethodChoice::Generate) if several => entry.info.method(Method::Generate),
         Some(MethodChoice::Choose) => Method::Choose,
         Some(MethodChoice::Generate) => Method::Generate,
         None => entry.info.methods.first().copied().unwrap_or(Method::Choose),
@@ -574,56 +689,98 @@ async fn run_task<E: Engine>(engine: &mut E, arguments: &Arguments) -> Result<us
     }
     let settings = Settings {
         method,
-        seed: arguments.seed,
-        n_items: *limit,
-        system: system.clone(),
-        format: if *few_shot { PromptFormat::FewShot } else { PromptFormat::Chat },
+        sampling: Sampling { temperature: choice.temperature, top_p: choice.top_p, ..Sampling::GREEDY },
+        seed,
+        n_items: choice.limit,
+        system: choice.system.clone(),
+        format: if choice.few_shot { PromptFormat::FewShot } else { PromptFormat::Chat },
         ..Settings::default()
     };
-    let (run, results) = run_items(engine, entry, &all, settings, runner::sha256_hex(&text), *demo).await;
-    let n_failed = usize::from(run.status != RunStatus::Complete);
-    let record = json!({"run": run, "results": results});
-    std::fs::write(out, serde_json::to_vec_pretty(&record)?)?;
-    Ok(n_failed)
+    let begun = new_run(engine.info(), entry, all.len(), settings, runner::sha256_hex(&text));
+    let mut run = Run { demo: choice.demo, shard: choice.shard, ..begun };
+    let partial = partial_path(out);
+    let mut earlier = Vec::new();
+    if choice.resume {
+        if is_done(out, &run) {
+            eprintln!("{task}: complete in {}", out.display());
+            return Ok(0);
+        }
+        if let Some((begun, results)) = left_by(&partial, &run)? {
+            (run, earlier) = (begun, results);
+        }
+    }
+    let done: BTreeSet<&str> = earlier.iter().map(|result: &ItemResult| result.item.id.as_str()).collect();
+    all.retain(|(_, item)| !done.contains(item.id.as_str()));
+    let mut file = File::create(&partial)?;
+    writeln!(file, "{}", serde_json::to_string(&run)?)?;
+    for result in &earlier {
+        writeln!(file, "{}", serde_json::to_string(result)?)?;
+    }
+    let (file, lost) = (RefCell::new(file), RefCell::new(None));
+    let keep = |result: &ItemResult| {
+        let line = serde_json::to_string(result).map_err(std::io::Error::from);
+        if let Err(error) = line.and_then(|line| writeln!(file.borrow_mut(), "{line}")) {
+            lost.borrow_mut().get_or_insert(error);
+        }
+    };
+    let (run, results) = run_items(engine, entry, &all, run, earlier, &keep).await;
+    if let Some(error) = lost.into_inner() {
+        return Err(format!("{}: {error}", partial.display()).into());
+    }
+    write_whole(out, &run_to_json(&run, &results)?)?;
+    let complete = run.status == RunStatus::Complete;
+    if complete {
+        std::fs::remove_file(&partial)?;
+    }
+    Ok(usize::from(!complete))
 }
 
-/// Takes a task through its items; the run says how it ended.
-async fn run_items<E: Engine>(
-    engine: &mut E,
-    entry: &TaskEntry,
-    items: &[(usize, Item)],
-    settings: Settings,
-    items_sha256: String,
-    demo: bool,
-) -> (Run, Vec<ItemResult>) {
-    let mut run = Run {
+/// The record of a run that is about to begin.
+fn new_run(engine: &EngineInfo, entry: &TaskEntry, n_items: usize, settings: Settings, items_sha256: String) -> Run {
+    Run {
         schema: RUN_SCHEMA,
         id: platform::random_id(),
         task_id: entry.info.id.to_owned(),
         task_version: entry.info.version,
         items_sha256,
-        n_items: items.len(),
-        engine: engine.info().clone(),
-        settings: settings.clone(),
+        n_items,
+        engine: engine.clone(),
+        settings,
         app_version: env!("CARGO_PKG_VERSION").to_owned(),
         started_at: platform::unix_millis(),
         finished_at: None,
         status: RunStatus::Running,
-        demo,
-    };
-    let results: RefCell<Vec<ItemResult>> = RefCell::default();
+        demo: false,
+        suite: None,
+        shard: None,
+    }
+}
+
+/// Takes a task through its items after the results that it has already; the run says how it ended.
+async fn run_items<E: Engine>(
+    engine: &mut E,
+    entry: &TaskEntry,
+    items: &[(usize, Item)],
+    mut run: Run,
+    earlier: Vec<ItemResult>,
+    keep: &dyn Fn(&ItemResult),
+) -> (Run, Vec<ItemResult>) {
+    let results = RefCell::new(earlier);
     let on_result = |result: ItemResult| {
-        eprintln!("{}: {}", result.item.id, result.verdict.label());
+        eprintln!("{} {}: {}", run.task_id, result.item.id, result.verdict.label());
+        keep(&result);
         results.borrow_mut().push(result);
     };
-    let made = (entry.make)(&settings);
+    let made = (entry.make)(&run.settings);
     let ended = runner::run_items(&run.id, made.as_ref(), items, engine, &control(), &on_result).await;
     run.finished_at = Some(platform::unix_millis());
     run.status = match &ended {
         Ok(()) => RunStatus::Complete,
         Err(error) => RunStatus::Failed { detail: error.to_string() },
     };
-    (run, results.into_inner())
+    let mut results = results.into_inner();
+    results.sort_by_key(|result| result.index);
+    (run, results)
 }
 
 /// Similarities from a file, and its name.
@@ -699,7 +856,8 @@ async fn similarity<E: Engine>(engine: &mut E, arguments: &Arguments) -> Result<
     let format = if *few_shot { PromptFormat::FewShot } else { PromptFormat::Chat };
     let settings = Settings { seed: arguments.seed, format, ..Settings::default() };
     let items: Vec<_> = items.into_iter().enumerate().collect();
-    let (run, results) = run_items(engine, entry, &items, settings, reference.id.clone(), false).await;
+    let run = new_run(engine.info(), entry, items.len(), settings, reference.id.clone());
+    let (run, results) = run_items(engine, entry, &items, run, Vec::new(), &|_| {}).await;
     let mut record = compared(&ModelSide::of_run(&run, &results)?, &reference, measure, *resamples)?;
     if let Some(fields) = record.as_object_mut() {
         let more = json!({
@@ -773,6 +931,24 @@ fn embedding_similarity(arguments: &Arguments) -> Result<usize, Failure> {
     Ok(0)
 }
 
+fn merge(runs: &[PathBuf], out: &Path) -> Result<(), Failure> {
+    let files: Vec<RunFile> = runs.iter().map(|path| read_run(path)).collect::<Result<_, _>>()?;
+    let merged = merge_runs(files)?;
+    eprintln!("{} of {} items: {:?}", merged.results.len(), merged.run.n_items, merged.run.status);
+    write_whole(out, &run_to_json(&merged.run, &merged.results)?)
+}
+
+fn table(runs: &[PathBuf]) -> Result<(), Failure> {
+    for (index, path) in runs.iter().enumerate() {
+        let file = read_run(path)?;
+        let csv = table_to_csv(&suite_table(&[(file.run, file.results)]))?;
+        for line in csv.lines().skip(usize::from(index > 0)) {
+            println!("{line}");
+        }
+    }
+    Ok(())
+}
+
 /// The measurement that the page makes too, as rates and as work for each token.
 async fn bench<E: Engine>(engine: &mut E, load_s: f64, weight_bytes: Option<u64>) -> Result<(), Failure> {
     let measures = measure(engine, &control(), &|_| {}).await?;
@@ -831,7 +1007,7 @@ async fn perform<F: Forward>(
 ) -> Result<usize, Failure> {
     accept(engine.info())?;
     match &arguments.command {
-        Command::Run { .. } => run_task(engine, arguments).await,
+        Command::Run(choice) => run_tasks(engine, arguments.seed, choice).await,
         Command::Similarity { .. } => similarity(engine, arguments).await,
         Command::Bench => bench(engine, load_s, weight_bytes).await.map(|()| 0),
         command => serve_lines(engine, command, arguments.seed).await,
@@ -877,6 +1053,8 @@ async fn work(arguments: &Arguments) -> Result<usize, Failure> {
         Command::Stats { name } => return statistics(name),
         Command::Embed { encoder } => return embed(encoder),
         Command::Similarity { ask: AskChoice::Embeddings, .. } => return embedding_similarity(arguments),
+        Command::Merge { runs, out } => return merge(runs, out).map(|()| 0),
+        Command::Table { runs } => return table(runs).map(|()| 0),
         _ => {}
     }
     let started = platform::now_millis();

@@ -82,6 +82,17 @@ fn question(i: u32) -> Request {
     }
 }
 
+/// Characters of a scored prompt with its options.
+pub fn scored_characters() -> f64 {
+    match question(0) {
+        Request::Choose { prompt: Prompt::Chat(messages), options } => {
+            let texts = messages.iter().map(|message| &message.content).chain(&options);
+            texts.map(|text| text.len() as f64).sum()
+        }
+        _ => 1.0,
+    }
+}
+
 fn scaled(measured: Rate, least: u32, most: u32) -> u32 {
     ((measured.per_second() * PART_MILLIS / 1e3) as u32).clamp(least, most)
 }

@@ -13,6 +13,7 @@ pub mod score;
 pub mod scorers;
 pub mod scripted;
 pub mod stimuli;
+pub mod suite;
 pub mod task;
 pub mod tasks;
 pub mod transcript;

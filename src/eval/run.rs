@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::engine::{EngineInfo, Response, Sampling};
 use super::item::{Item, Target};
 use super::score::{Outcome, Score, Verdict};
+use super::suite::Suite;
 
 /// Number of the record layout.
 pub const RUN_SCHEMA: u32 = 1;
@@ -82,6 +83,35 @@ pub enum RunStatus {
     },
 }
 
+/// A part of a run's items: those whose place, divided by `of`, leaves `index - 1`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shard {
+    /// Which part, from 1.
+    pub index: usize,
+    /// How many parts there are.
+    pub of: usize,
+}
+
+impl Shard {
+    /// Whether the item at this place belongs to it.
+    pub fn has(&self, place: usize) -> bool {
+        self.of > 0 && place % self.of + 1 == self.index
+    }
+}
+
+impl std::str::FromStr for Shard {
+    type Err = &'static str;
+
+    /// Reads `2/5`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parts = text.split_once('/').and_then(|(index, of)| Some((index.parse().ok()?, of.parse().ok()?)));
+        parts
+            .map(|(index, of)| Self { index, of })
+            .filter(|shard| (1..=shard.of).contains(&shard.index))
+            .ok_or("a shard is written as 2/5: the second of five")
+    }
+}
+
 /// One run of one task by one engine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
@@ -112,6 +142,12 @@ pub struct Run {
     /// Made for demonstration; says so wherever it is shown.
     #[serde(default)]
     pub demo: bool,
+    /// The suite that it is part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suite: Option<Suite>,
+    /// Which part of the items it has, where they were shared out over several runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
 }
 
 /// The result of one item in one run.

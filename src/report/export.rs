@@ -36,6 +36,9 @@ pub enum ExportError {
         /// What the writer said.
         detail: String,
     },
+    /// The archive could not be written.
+    #[error("the archive failed: {0}")]
+    Archive(#[from] zip::result::ZipError),
     /// Another format or version.
     #[error("format {format:?} version {schema} is not supported")]
     Format {

@@ -1,13 +1,19 @@
-//! A run as an `inspect_ai` evaluation log (plain JSON, version 2).
+//! A run as an `inspect_ai` evaluation log (version 2): plain JSON, or the `.eval` archive that its viewer opens one sample
+//! at a time.
 //!
 //! Every judged sample has two scores: `acted_rightly` (`C` for a right answer and for declining what cannot be known,
 //! else `I`) and `abstained` (1 or 0), because the tool's own letter for an abstention counts as wrong. Items on which
 //! the engine failed carry an error and no score. The option log-likelihoods and the whole conversation are in the
 //! sample's metadata.
 
+use std::io::{Cursor, Write as _};
+
 use serde_json::{Map, Value, json};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
 
 use super::comparison::acted_rightly;
+use super::export::ExportError;
 use crate::eval::engine::{Message, Prompt, Request, Response, Role};
 use crate::eval::item::Target;
 use crate::eval::run::{ItemResult, Method, Run, RunStatus};
@@ -173,6 +179,47 @@ pub fn inspect_log(run: &Run, results: &[ItemResult]) -> Value {
         fields.insert("error".to_owned(), json!({"message": detail, "traceback": "", "traceback_ansi": ""}));
     }
     log
+}
+
+/// What a list of samples shows of one.
+fn summary_of(sample: &Value) -> Value {
+    let mut fields = Map::new();
+    for key in ["id", "epoch", "input", "target", "scores", "total_time"] {
+        fields.insert(key.to_owned(), sample.get(key).cloned().unwrap_or(Value::Null));
+    }
+    if let Some(said) = sample.pointer("/error/message") {
+        fields.insert("error".to_owned(), said.clone());
+    }
+    fields.insert("completed".to_owned(), json!(true));
+    Value::Object(fields)
+}
+
+/// The log as an `.eval` archive: a ZIP whose members are stored, because browsers cannot unpack what the tool itself
+/// writes (Zstandard) and it reads either.
+///
+/// # Errors
+/// What the JSON or the ZIP writer says.
+pub fn eval_file(run: &Run, results: &[ItemResult]) -> Result<Vec<u8>, ExportError> {
+    let mut header = inspect_log(run, results);
+    let samples = header.as_object_mut().and_then(|fields| fields.remove("samples"));
+    let samples = samples.as_ref().and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let start = json!({"version": header.get("version"), "eval": header.get("eval"), "plan": header.get("plan")});
+    let summaries: Vec<Value> = samples.iter().map(summary_of).collect();
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    // No moment is written, so that the same run gives the same bytes.
+    let stored = SimpleFileOptions::DEFAULT.compression_method(CompressionMethod::Stored);
+    let mut member = |name: &str, value: &Value| -> Result<(), ExportError> {
+        zip.start_file(name, stored)?;
+        zip.write_all(&serde_json::to_vec(value)?).map_err(zip::result::ZipError::Io)?;
+        Ok(())
+    };
+    member("_journal/start.json", &start)?;
+    for (sample, result) in samples.iter().zip(results) {
+        member(&format!("samples/{}_epoch_1.json", result.item.id), sample)?;
+    }
+    member("summaries.json", &json!(summaries))?;
+    member("header.json", &header)?;
+    Ok(zip.finish()?.into_inner())
 }
 
 #[cfg(test)]

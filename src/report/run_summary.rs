@@ -28,6 +28,17 @@ fn counted(n: u64, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })
 }
 
+/// Why the numbers of a run cannot be taken as those of a checked device; `None` where the self-test passed.
+pub fn unverified(run: &Run) -> Option<String> {
+    match &run.engine.self_test {
+        SelfTest::Passed { .. } => None,
+        SelfTest::Failed { detail } => {
+            Some(format!("This device failed its self-test; do not use these numbers. {detail}"))
+        }
+        SelfTest::Unverified { reason } => Some(format!("Unverified: this device was not checked: {reason}.")),
+    }
+}
+
 /// Caveats that belong under anything made from this run.
 pub fn run_notes(run: &Run, results: &[ItemResult]) -> Vec<String> {
     let mut notes = Vec::new();
@@ -37,13 +48,7 @@ pub fn run_notes(run: &Run, results: &[ItemResult]) -> Vec<String> {
     if run.engine.backend == Backend::Scripted {
         notes.push("Scripted answers: no model was asked.".to_owned());
     }
-    match &run.engine.self_test {
-        SelfTest::Passed { .. } => {}
-        SelfTest::Failed { detail } => {
-            notes.push(format!("This device failed its self-test; do not use these numbers. {detail}"));
-        }
-        SelfTest::Unverified { reason } => notes.push(format!("This device was not checked: {reason}.")),
-    }
+    notes.extend(unverified(run));
     match &run.status {
         RunStatus::Complete => {}
         RunStatus::Running => notes.push("The run is not finished.".to_owned()),

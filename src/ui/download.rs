@@ -7,13 +7,25 @@ use wasm_bindgen::{JsCast, JsValue};
 /// # Errors
 /// What the browser said.
 pub(crate) fn offer(name: &str, kind: &str, text: &str) -> Result<(), JsValue> {
-    let options = web_sys::BlobPropertyBag::new();
-    options.set_type(kind);
-    let parts = js_sys::Array::of1(&JsValue::from_str(text));
-    offer_blob(name, &web_sys::Blob::new_with_str_sequence_and_options(&parts, &options)?)
+    offer_part(name, kind, &JsValue::from_str(text))
 }
 
 /// Offers bytes as a file to save.
+///
+/// # Errors
+/// What the browser said.
+pub(crate) fn offer_bytes(name: &str, kind: &str, bytes: &[u8]) -> Result<(), JsValue> {
+    offer_part(name, kind, &js_sys::Uint8Array::from(bytes).into())
+}
+
+fn offer_part(name: &str, kind: &str, part: &JsValue) -> Result<(), JsValue> {
+    let options = web_sys::BlobPropertyBag::new();
+    options.set_type(kind);
+    let parts = js_sys::Array::of1(part);
+    offer_blob(name, &web_sys::Blob::new_with_str_sequence_and_options(&parts, &options)?)
+}
+
+/// Offers what a blob holds as a file to save.
 ///
 /// # Errors
 /// What the browser said.

@@ -29,6 +29,7 @@ use pages::models_page::ModelsPage;
 use pages::results_page::ResultsPage;
 use pages::run_page::RunPage;
 use pages::similarity_page::SimilarityPage;
+use pages::suite_page::SuitePage;
 use pages::tasks_page::TasksPage;
 use state::State;
 
@@ -72,6 +73,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/chat") view=ChatPage />
                     <Route path=path!("/tasks") view=TasksPage />
                     <Route path=path!("/run") view=RunPage />
+                    <Route path=path!("/suite") view=SuitePage />
                     <Route path=path!("/results") view=ResultsPage />
                     <Route path=path!("/similarity") view=SimilarityPage />
                     <Route path=path!("/judge") view=JudgePage />

@@ -18,6 +18,9 @@ use crate::app::runs::Runs;
 use crate::app::{Slice, slice_of};
 use crate::eval::engine::{Backend, Finish, Sampling};
 use crate::eval::run::{ItemResult, Run, RunStatus, Settings};
+use crate::eval::runner::sha256_hex;
+use crate::eval::suite::Suite;
+use crate::eval::tasks;
 use crate::formats::catalog::Catalog;
 use crate::platform;
 use crate::protocol::{Command, CommandId, Event, ModelOrigin, NoticeKind};
@@ -249,6 +252,7 @@ impl State {
             Event::ModelReady { .. } => self.cache_version.update(|version| *version += 1),
             Event::Notice { notice, detail } => self.notify(notice, detail),
             Event::Failed { id, notice, detail } => self.failed(id, notice, detail, slice),
+            Event::RunEnded { .. } => self.advance_suite(),
             _ => {}
         }
     }
@@ -363,15 +367,61 @@ impl State {
 
     /// Runs a task. `resume` is an earlier run of it with the results it has.
     pub fn run(self, task_id: String, settings: Settings, items_jsonl: String, resume: Option<(Run, Vec<ItemResult>)>) {
-        let (run_id, earlier) = match resume {
-            Some((run, results)) => (run.id, results),
-            None => (platform::random_id(), Vec::new()),
+        self.run_in(None, task_id, settings, items_jsonl, resume);
+    }
+
+    fn run_in(
+        self,
+        suite: Option<Suite>,
+        task_id: String,
+        settings: Settings,
+        items_jsonl: String,
+        resume: Option<(Run, Vec<ItemResult>)>,
+    ) {
+        let (run_id, suite, earlier) = match resume {
+            Some((run, results)) => (run.id, run.suite, results),
+            None => (platform::random_id(), suite, Vec::new()),
         };
         let done = earlier.iter().map(|result| result.item.id.clone()).collect();
-        let id = self.send(|id| Command::Run { id, run_id, task_id, settings, items_jsonl, done }, None);
+        let id = self.send(|id| Command::Run { id, run_id, task_id, settings, items_jsonl, done, suite }, None);
         if let Some(id) = id {
             self.runs.update(|runs| runs.start(id, earlier));
         }
+    }
+
+    /// Runs the tasks of a suite that are not finished, one after the other; each is stored as a run of its own.
+    pub fn run_suite(self, suite: Suite, settings: Settings, left: Vec<String>) {
+        self.runs.update(|runs| runs.start_suite(suite, settings, left));
+        self.advance_suite();
+    }
+
+    /// Begins or goes on with the next task of the suite that is going on.
+    fn advance_suite(self) {
+        let Some((suite, settings, task)) = self.runs.try_update(Runs::next_of_suite).flatten() else { return };
+        spawn_local(async move {
+            if let Err(detail) = self.run_of_suite(suite, settings, &task).await {
+                self.runs.update(|runs| runs.suite = None);
+                self.notify(NoticeKind::BadItems, detail);
+            }
+        });
+    }
+
+    async fn run_of_suite(self, suite: Suite, settings: Settings, task: &str) -> Result<(), String> {
+        let entry = tasks::find(task).ok_or_else(|| format!("there is no task {task:?}"))?;
+        let items = self.fetch_text(entry.info.items_path).await?;
+        let settings = Settings { method: entry.info.method(settings.method), ..settings };
+        let stored: Vec<Run> = self.list(Collection::Runs, None).await;
+        let begun = suite.runs(&stored).get(task).map(|run| (*run).clone());
+        // A run that was begun on other items cannot go on; a new one takes its place.
+        let resume = match begun.filter(|run| run.items_sha256 == sha256_hex(&items)) {
+            Some(run) => {
+                let results = self.list(Collection::ItemResults, Some(&run.id)).await;
+                Some((run, results))
+            }
+            None => None,
+        };
+        self.run_in(Some(suite), task.to_owned(), settings, items, resume);
+        Ok(())
     }
 
     /// Stops a run; it can be resumed.

@@ -13,6 +13,7 @@ use web_sys::{DedicatedWorkerGlobalScope, File, MessageEvent};
 use crate::eval::engine::{Backend, CancelFlag, Control, Engine, EngineError, EngineEvent, Request, SelfTest};
 use crate::eval::item::items_from_jsonl;
 use crate::eval::run::{RUN_SCHEMA, Run, RunStatus, Settings};
+use crate::eval::suite::Suite;
 use crate::eval::{bench, runner, tasks};
 use crate::formats::FormatError;
 use crate::platform;
@@ -182,8 +183,8 @@ impl<L: Loader> Host<L> {
                 let request = Request::Generate { prompt, sampling, seed, limit, stop, allowed, n_top };
                 self.chat(id, request, cancel).await;
             }
-            Command::Run { id, run_id, task_id, settings, items_jsonl, done } => {
-                self.run(id, RunArguments { run_id, task_id, settings, items_jsonl, done }, cancel).await;
+            Command::Run { id, run_id, task_id, settings, items_jsonl, done, suite } => {
+                self.run(id, RunArguments { run_id, task_id, settings, items_jsonl, done, suite }, cancel).await;
             }
             Command::Measure { id } => self.measure(id, cancel).await,
             Command::Unload { id } => {
@@ -258,7 +259,7 @@ impl<L: Loader> Host<L> {
     }
 
     async fn run(&self, id: CommandId, arguments: RunArguments, cancel: CancelFlag) {
-        let RunArguments { run_id, task_id, settings, items_jsonl, done } = arguments;
+        let RunArguments { run_id, task_id, settings, items_jsonl, done, suite } = arguments;
         let Some(entry) = tasks::TASKS.iter().find(|entry| entry.info.id == task_id) else {
             return self.fail(id, NoticeKind::Unexpected, format!("there is no task {task_id:?}"));
         };
@@ -284,6 +285,8 @@ impl<L: Loader> Host<L> {
             finished_at: None,
             status: RunStatus::Running,
             demo: false,
+            suite,
+            shard: None,
         };
         self.send(&Event::RunStarted { id, run });
         let todo: Vec<_> =
@@ -318,6 +321,7 @@ struct RunArguments {
     settings: Settings,
     items_jsonl: String,
     done: Vec<String>,
+    suite: Option<Suite>,
 }
 
 pub(super) fn notice_of_format(error: &FormatError) -> NoticeKind {

@@ -644,6 +644,12 @@ fn exports_for_other_tools_are_what_those_tools_were_tested_with() {
     let pretty = |value: &serde_json::Value| serde_json::to_string_pretty(value).unwrap() + "\n";
     let log = inspect_log(&run, &results);
     expect_test::expect_file!["../golden/exports/inspect_log.json"].assert_eq(&pretty(&log));
+    let archive = likewise::report::inspect_log::eval_file(&run, &results).unwrap();
+    let stored = format!("{}/tests/golden/exports/run.eval", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        std::fs::write(&stored, &archive).unwrap();
+    }
+    assert!(std::fs::read(stored).unwrap() == archive, "run.eval is another one: UPDATE_EXPECT=1 writes it");
     let files = lm_eval_files(&run, &results).unwrap();
     expect_test::expect_file!["../golden/exports/lm_eval_results.json"].assert_eq(&pretty(&files.results));
     expect_test::expect_file!["../golden/exports/lm_eval_samples.jsonl"].assert_eq(&files.samples);

@@ -19,6 +19,7 @@ mod stats_structure;
 mod stats_triplets;
 mod store;
 mod studies;
+mod suite;
 mod tasks;
 mod tidy;
 mod tokenizers;

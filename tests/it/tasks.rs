@@ -91,6 +91,8 @@ pub(crate) fn run_of(results: &[ItemResult], task_id: &str) -> Run {
         finished_at: None,
         status: RunStatus::Complete,
         demo: false,
+        suite: None,
+        shard: None,
     }
 }
 

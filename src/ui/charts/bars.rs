@@ -8,6 +8,21 @@ use crate::report::figure::{Axis, Bar};
 
 const ROW: f64 = 30.0;
 
+/// Longest line of a label, in characters.
+const LINE: usize = 36;
+
+/// A label in one line, or in two where it is long, broken at the space nearest to its middle.
+fn lines(label: &str) -> Vec<&str> {
+    if label.chars().count() <= LINE {
+        return vec![label];
+    }
+    let middle = label.len() / 2;
+    match label.match_indices(' ').min_by_key(|(at, _)| at.abs_diff(middle)) {
+        Some((at, _)) => vec![&label[..at], &label[at + 1..]],
+        None => vec![label],
+    }
+}
+
 pub(super) fn view(bars: &[Bar], axis: &Axis, label: String) -> impl IntoView + use<> {
     let mut groups: Vec<String> = Vec::new();
     for bar in bars {
@@ -16,7 +31,8 @@ pub(super) fn view(bars: &[Bar], axis: &Axis, label: String) -> impl IntoView + 
         }
     }
     // Room for the longest label, up to half of the figure.
-    let longest = bars.iter().map(|bar| bar.label.chars().count()).max().unwrap_or(0) as f64;
+    let parts = bars.iter().flat_map(|bar| lines(&bar.label));
+    let longest = parts.map(|part| part.chars().count()).max().unwrap_or(0) as f64;
     let frame = Frame {
         width: 560.0,
         height: bars.len() as f64 * ROW + 58.0,
@@ -43,12 +59,17 @@ pub(super) fn view(bars: &[Bar], axis: &Axis, label: String) -> impl IntoView + 
                     <line class="interval" x1=b x2=b y1=middle - 4.0 y2=middle + 4.0 />
                 }
             });
-            let name = if bar.label == last { String::new() } else { bar.label.clone() };
+            let name = if bar.label == last { Vec::new() } else { lines(&bar.label) };
             last = &bar.label;
+            let top = middle + 4.0 - (name.len().saturating_sub(1) as f64) * 6.5;
+            let name = name.iter().enumerate().map(|(line, part)| {
+                view! { <text x=x0 - 8.0 y=top + line as f64 * 13.0 text-anchor="end">{(*part).to_owned()}</text> }
+            });
+            let name = name.collect_view();
             view! {
                 <g>
                     <title>{format!("{} {}: {}", bar.label, bar.group, estimate_in_words(&bar.estimate, axis.percent))}</title>
-                    <text x=x0 - 8.0 y=middle + 4.0 text-anchor="end">{name}</text>
+                    {name}
                     <rect class=format!("series-{series}") x=x0 y=y + 5.0 width=(end - x0).max(0.0) height=ROW - 10.0 rx="2" />
                     {interval}
                     <text class="tick" x=x1 + 8.0 y=middle + 4.0>{format!("n = {}", bar.estimate.n)}</text>

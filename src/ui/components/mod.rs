@@ -7,6 +7,7 @@ pub mod item_view;
 pub mod notice_list;
 pub mod progress_bar;
 pub mod score_badge;
+pub mod settings_fields;
 pub mod stimulus_view;
 pub mod trial_label;
 pub mod trial_pair_rating;

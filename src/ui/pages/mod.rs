@@ -11,4 +11,5 @@ pub mod results_page;
 pub mod run_page;
 pub mod similarity_page;
 pub mod similarity_view;
+pub mod suite_page;
 pub mod tasks_page;

@@ -14,7 +14,7 @@ use crate::platform;
 use crate::protocol::NoticeKind;
 use crate::report::comparison::{acted_rightly, compare_runs};
 use crate::report::export::{run_to_csv, run_to_json};
-use crate::report::inspect_log::inspect_log;
+use crate::report::inspect_log::{eval_file, inspect_log};
 use crate::report::lm_eval::lm_eval_files;
 use crate::report::run_summary::run_summary;
 use crate::store::{Collection, Record};
@@ -34,7 +34,7 @@ pub(super) fn when(millis: f64) -> String {
     String::from(date.to_iso_string()).replace('T', " ").chars().take(16).collect::<String>() + " UTC"
 }
 
-fn save_file(state: State, name: &str, kind: &str, text: Result<String, impl std::fmt::Display>) {
+pub(crate) fn save_file(state: State, name: &str, kind: &str, text: Result<String, impl std::fmt::Display>) {
     match text {
         Ok(text) => {
             if let Err(error) = download::offer(name, kind, &text) {
@@ -173,6 +173,18 @@ fn RunView(run: Run, results: Vec<ItemResult>, runs: Vec<Run>) -> impl IntoView 
             save_file(state, &format!("{name}_inspect.json"), "application/json", text);
         }
     };
+    let as_eval = {
+        let (run, results, name) = (run.clone(), results.clone(), name.clone());
+        move |_| {
+            let offered = eval_file(&run, &results).map_err(|error| error.to_string()).and_then(|bytes| {
+                download::offer_bytes(&format!("{name}.eval"), "application/zip", &bytes)
+                    .map_err(|error| words_of(&error))
+            });
+            if let Err(detail) = offered {
+                state.notify(NoticeKind::Unexpected, detail);
+            }
+        }
+    };
     let as_lm_eval = {
         let (run, results, name) = (run.clone(), results.clone(), name.clone());
         move |_| match lm_eval_files(&run, &results) {
@@ -207,7 +219,8 @@ fn RunView(run: Run, results: Vec<ItemResult>, runs: Vec<Run>) -> impl IntoView 
             <div class="row">
                 <button type="button" data-testid="export-json" on:click=as_json>"Save as JSON"</button>
                 <button type="button" data-testid="export-csv" on:click=as_csv>"Save as CSV"</button>
-                <button type="button" data-testid="export-inspect" on:click=as_inspect>"Save for inspect_ai"</button>
+                <button type="button" data-testid="export-inspect" on:click=as_inspect>"Save for inspect_ai (JSON)"</button>
+                <button type="button" data-testid="export-eval" on:click=as_eval>"Save for inspect_ai (.eval)"</button>
                 <button type="button" data-testid="export-lm-eval" on:click=as_lm_eval>"Save for lm-eval"</button>
                 {if super::similarity_page::TASKS.contains(&run.task_id.as_str()) {
                     let link = to(&format!("/similarity?run={}", run.id));

@@ -8,8 +8,9 @@ use wasm_bindgen::JsCast;
 
 use super::models_page::NeedsModel;
 use crate::eval::import::{MAX_BYTES, import_items, items_to_jsonl};
-use crate::eval::run::{ItemResult, Method, PromptFormat, Run, RunStatus, Settings};
+use crate::eval::run::{ItemResult, Run, RunStatus, Settings};
 use crate::eval::runner::sha256_hex;
+use crate::eval::suite::{settings_from_query, settings_to_query, time_in_words};
 use crate::eval::tasks;
 use crate::protocol::NoticeKind;
 use crate::store::Collection;
@@ -17,6 +18,7 @@ use crate::ui::components::counts::Counts;
 use crate::ui::components::field::NumberField;
 use crate::ui::components::item_view::ItemView;
 use crate::ui::components::progress_bar::ProgressBar;
+use crate::ui::components::settings_fields::{MethodField, SettingsFields, SettingsForm};
 use crate::ui::state::{State, use_state};
 use crate::ui::{Heading, to};
 
@@ -58,30 +60,15 @@ pub(crate) fn status_in_words(status: &RunStatus, going_on: bool) -> String {
 
 /// Address (below the site's root) that opens the run page with a run's configuration.
 pub(crate) fn address(run: &Run) -> String {
-    let settings = &run.settings;
-    let mut address = format!("/run?task={}&n={}&seed={}", run.task_id, run.n_items, settings.seed);
-    if settings.method == Method::Generate {
-        address.push_str("&method=generate");
-    }
-    if settings.format == PromptFormat::FewShot {
-        address.push_str("&format=few_shot");
-    }
-    if !settings.system.is_empty() {
-        address.push_str("&system=");
-        address.push_str(&String::from(js_sys::encode_uri_component(&settings.system)));
-    }
-    address
+    format!("/run?task={}&{}", run.task_id, settings_to_query(&run.settings))
 }
 
 /// What is left to do, from this device's own speed on the items so far.
 pub(crate) fn time_left(results: &[ItemResult], n_items: usize) -> Option<String> {
     let left = n_items.checked_sub(results.len()).filter(|left| *left > 0)?;
     let spent: f64 = results.iter().map(|result| result.millis).sum();
-    let seconds = spent / results.len().max(1) as f64 * left as f64 / 1e3;
-    (!results.is_empty()).then(|| match seconds {
-        seconds if seconds < 90.0 => format!("about {seconds:.0} s left"),
-        seconds => format!("about {:.0} min left", seconds / 60.0),
-    })
+    let millis = spent / results.len().max(1) as f64 * left as f64;
+    (!results.is_empty()).then(|| format!("about {} left", time_in_words(millis)))
 }
 
 /// Runs a task.
@@ -90,23 +77,17 @@ pub fn RunPage() -> impl IntoView {
     let state = use_state();
     let query = use_query_map();
     let task = Memo::new(move |_| query.get().get("task").unwrap_or_else(|| "known_unknowns".to_owned()));
-    let method = RwSignal::new(Method::Choose);
     let n_items = RwSignal::new(10_u64);
-    let seed = RwSignal::new(1_u64);
-    let system = RwSignal::new(String::new());
-    let few_shot = RwSignal::new(false);
+    let form = SettingsForm::new();
     let own_items: RwSignal<Option<String>> = RwSignal::new(None);
     let said = RwSignal::new(String::new());
     Effect::new(move |_| {
         let query = query.get();
         let info = tasks::find(&task.get()).map(|entry| entry.info);
-        let wanted = if query.get("method").as_deref() == Some("generate") { Method::Generate } else { Method::Choose };
-        method.set(info.map_or(wanted, |info| info.method(wanted)));
-        let number = |name: &str, or: u64| query.get(name).and_then(|text| text.parse().ok()).unwrap_or(or);
-        n_items.set(number("n", 10).clamp(1, 1000));
-        seed.set(number("seed", 1).min(u64::MAX >> 11));
-        system.set(query.get("system").unwrap_or_default());
-        few_shot.set(query.get("format").as_deref() == Some("few_shot"));
+        let settings = settings_from_query(&|name| query.get(name));
+        n_items.set(settings.n_items.map_or(1000, |n| n as u64));
+        let method = info.map_or(settings.method, |info| info.method(settings.method));
+        form.set(Settings { method, ..settings });
         // Another task needs other items.
         own_items.set(None);
         said.set(String::new());
@@ -115,14 +96,7 @@ pub fn RunPage() -> impl IntoView {
     let ready = move || state.models.get().loaded.is_some();
     let start = move |()| {
         let Some(entry) = tasks::find(&task.get_untracked()) else { return };
-        let settings = Settings {
-            method: method.get_untracked(),
-            seed: seed.get_untracked(),
-            n_items: Some(n_items.get_untracked() as usize),
-            system: system.get_untracked(),
-            format: if few_shot.get_untracked() { PromptFormat::FewShot } else { PromptFormat::Chat },
-            ..Settings::default()
-        };
+        let settings = Settings { n_items: Some(n_items.get_untracked() as usize), ..form.get_untracked() };
         if let Some(items) = own_items.get_untracked() {
             return state.run(entry.info.id.to_owned(), settings, items, None);
         }
@@ -205,36 +179,13 @@ pub fn RunPage() -> impl IntoView {
         <NeedsModel what="a benchmark" />
         <form class="panel stack" on:submit=move |event| { event.prevent_default(); start(()); }>
             <div class="form-grid">
-                <div class="field">
-                    <label for="method">"How the question is put"</label>
-                    <select id="method" data-testid="method" on:change=move |event| {
-                        method.set(if event_target_value(&event) == "generate" { Method::Generate } else { Method::Choose });
-                    }>
-                        {move || methods().into_iter().map(|it| {
-                            let (value, words) = match it {
-                                Method::Choose => ("choose", "Which option is most likely"),
-                                Method::Generate => ("generate", "Let it write an answer"),
-                            };
-                            view! { <option value=value selected=move || method.get() == it>{words}</option> }
-                        }).collect_view()}
-                    </select>
-                    <span class="hint">"Writing takes longer and may be unreadable."</span>
-                </div>
+                <MethodField form=form methods=Signal::derive(methods) />
                 <NumberField id="n-items" label="Items" hint="The first so many of the file." range=(1, 1000) value=n_items />
-                <NumberField id="run-seed" label="Seed" hint="Repeats the run exactly." range=(0, u64::MAX >> 11) value=seed />
+                <NumberField id="run-seed" label="Seed" hint="Repeats the run exactly." range=(0, u64::MAX >> 11) value=form.seed />
             </div>
             <details>
-                <summary>"System message, base models, other items"</summary>
-                <div class="field">
-                    <label for="run-system">"System message before every item"</label>
-                    <textarea id="run-system" data-testid="run-system" rows="2" prop:value=move || system.get()
-                        on:change=move |event| system.set(event_target_value(&event))></textarea>
-                </div>
-                <label class="row">
-                    <input type="checkbox" data-testid="few-shot" prop:checked=move || few_shot.get()
-                        on:change=move |event| few_shot.set(event_target_checked(&event)) />
-                    "Ask with worked examples instead of the chat template (for base models)"
-                </label>
+                <summary>"System message, sampling, base models, other items"</summary>
+                <SettingsFields form=form />
                 <div class="field">
                     <label for="own-items">"Other items: your own, or an original file (BeHonest, SelfAware, TruthfulQA, BIG-bench, TrustLLM)"</label>
                     <input type="file" id="own-items" data-testid="own-items" accept=".json,.jsonl" on:change=pick_items />

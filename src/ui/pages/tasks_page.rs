@@ -35,6 +35,7 @@ pub fn TasksPage() -> impl IntoView {
     view! {
         <Heading text="Benchmarks" />
         <p>"A benchmark puts the same items to a model, one by one, and counts what it does with each. Right and wrong are not all: a model may also abstain."</p>
+        <p><A href=to("/suite") attr:class="button primary" attr:data-testid="open-suite">"Run several at once"</A></p>
         {sections.collect_view()}
         <p>"Ratings of similarity, hidden states and odd-one-out choices are asked for on the "<A href=to("/similarity")>"similarity page"</A>", or beside your own in "<A href=to("/judge")>"the study"</A>"."</p>
     }

@@ -17,13 +17,20 @@ RIGHTLY, JUDGED, ALL, DECLINED = 4, 9, 10, 2
 
 def check_inspect() -> None:
     """inspect_ai reads the log; its own reducer and metric give the same accuracy."""
-    from inspect_ai.log import read_eval_log
+    from inspect_ai.log import read_eval_log, read_eval_log_sample_summaries
     from inspect_ai.scorer import value_to_float
 
-    log = read_eval_log(str(FOLDER / "inspect_log.json"))
+    for name in ("inspect_log.json", "run.eval"):
+        check_inspect_log(read_eval_log(str(FOLDER / name)), value_to_float())
+    summaries = read_eval_log_sample_summaries(str(FOLDER / "run.eval"))
+    assert len(summaries) == ALL and sum(bool(it.error) for it in summaries) == ALL - JUDGED, summaries
+    header = read_eval_log(str(FOLDER / "run.eval"), header_only=True)
+    assert header.samples is None and header.results.total_samples == ALL
+
+
+def check_inspect_log(log, to_float) -> None:
     assert log.status == "success", log.status
     assert len(log.samples) == ALL
-    to_float = value_to_float()
     for name, wanted in (("acted_rightly", RIGHTLY / JUDGED), ("abstained", DECLINED / JUDGED)):
         values = [to_float(sample.scores[name].value) for sample in log.samples if sample.scores]
         assert len(values) == JUDGED, values
