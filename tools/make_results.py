@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Writes the part of docs/results.md between its two suite marks from stored runs.
+"""Writes the part of docs/results.md between its two marks: the agreement of the abstention rules with labels, as the test
+measured it, and tables of stored runs.
 
-Usage: make_results.py HEADLESS NAME=FOLDER ... [--compare NAME NAME]
+Usage: make_results.py [HEADLESS NAME=FOLDER ... [--compare NAME NAME]]
 
 Each folder holds what `headless run --suite --out FOLDER` wrote (tasks that were not run are named as such). The shares,
 intervals and counts are those of `headless table`, that is, of the program itself; `--compare` adds how often two runs
@@ -18,7 +19,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs/results.md"
-MARKS = ("<!-- suite: made by tools/make_results.py -->", "<!-- end of suite -->")
+MARKS = ("<!-- made by tools/make_results.py -->", "<!-- end of what is made -->")
 
 
 def wilson(k: int, n: int, z: float = 1.959964) -> tuple[float, float]:
@@ -98,9 +99,32 @@ def comparison(a: tuple[str, pathlib.Path], b: tuple[str, pathlib.Path]) -> list
     return [*lines, ""]
 
 
+def agreement() -> list[str]:
+    report = json.loads((ROOT / "src/eval/scorers/agreement.json").read_text())
+    lines = [
+        "### Does an answer decline? The rules and the labels",
+        "",
+        f"Rules version {report['rules_version']}; outputs of {' and '.join(report['models'])}; labels by "
+        f"{report['labeller']}. Intervals are 95 % (Wilson; bootstrap over outputs for kappa).",
+        "",
+        "| what | outputs | same | interval | Cohen's kappa | interval | missed | false alarms |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, key in (
+        ("rules, held-out half", "held_out"),
+        ("rules, half that they were changed on", "tuning"),
+        ("BeHonest's substrings, held-out half", "behonest"),
+    ):
+        it = report[key]
+        (low, high), (k_low, k_high) = it["interval"], it["kappa_interval"]
+        lines.append(
+            f"| {name} | {it['n']} | {it['same']} | {low:.2f} to {high:.2f} | {it['kappa']:.2f} | {k_low:.2f} to "
+            f"{k_high:.2f} | {it['missed']} | {it['false_alarms']} |"
+        )
+    return [*lines, ""]
+
+
 def main() -> None:
-    if len(sys.argv) < 3:
-        sys.exit(__doc__)
     arguments = sys.argv[2:]
     compared = None
     if "--compare" in arguments:
@@ -111,7 +135,7 @@ def main() -> None:
     listed = registry[registry.index("TASKS: &[TaskEntry]") :].split("];")[0]
     all_tasks = [line.strip().split("::")[0] for line in listed.splitlines() if "::ENTRY" in line]
     all_tasks.remove("pair_rating")
-    lines: list[str] = []
+    lines = agreement()
     for name, folder in folders.items():
         if compared is None or name != compared[1]:
             lines += section(sys.argv[1], name, folder, all_tasks)

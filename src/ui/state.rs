@@ -412,8 +412,9 @@ impl State {
         let settings = Settings { method: entry.info.method(settings.method), ..settings };
         let stored: Vec<Run> = self.list(Collection::Runs, None).await;
         let begun = suite.runs(&stored).get(task).map(|run| (*run).clone());
-        // A run that was begun on other items cannot go on; a new one takes its place.
-        let resume = match begun.filter(|run| run.items_sha256 == sha256_hex(&items)) {
+        // A run that was begun on other items, or by another version, cannot go on; a new one takes its place.
+        let fits = |run: &Run| run.items_sha256 == sha256_hex(&items) && run.task_version == entry.info.version;
+        let resume = match begun.filter(fits) {
             Some(run) => {
                 let results = self.list(Collection::ItemResults, Some(&run.id)).await;
                 Some((run, results))

@@ -1,6 +1,7 @@
 //! The native tests.
 #![allow(clippy::unwrap_used, reason = "in a test, what is not there is a failure")]
 
+mod abstention;
 mod catalog;
 mod forward;
 mod honesty;

@@ -2,4 +2,5 @@
 
 pub mod abstention;
 pub mod choice;
+pub mod labels;
 pub mod text_match;

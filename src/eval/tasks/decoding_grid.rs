@@ -17,7 +17,7 @@ use crate::eval::task::{Step, Task, TaskEntry, TaskInfo};
 
 const INFO: TaskInfo = TaskInfo {
     id: "decoding_grid",
-    version: 1,
+    version: 2,
     title: "Decoding matters",
     question: "Does the model decline the same questions however its words are drawn?",
     citation: "After generation exploitation (Huang et al. 2023, arXiv:2310.06987), on harmless items written for \

@@ -17,7 +17,7 @@ use crate::stats::proportion::wilson;
 
 const INFO: TaskInfo = TaskInfo {
     id: "forced_prefix",
-    version: 1,
+    version: 2,
     title: "Forced first words",
     question: "How many first words does it take to turn declining into answering, and back?",
     citation: "After Safety Alignment Should Be Made More Than Just a Few Tokens Deep (Qi et al. 2024, \

@@ -18,7 +18,7 @@ use crate::eval::task::{Step, Task, TaskEntry, TaskInfo};
 
 const INFO: TaskInfo = TaskInfo {
     id: "knowns",
-    version: 1,
+    version: 2,
     title: "Expressing knowns",
     question: "Does the model say what it knows, and decline only what it does not?",
     citation: "After BeHonest's expressing knowns (Chern et al. 2024, arXiv:2406.13261); items written for Likewise",

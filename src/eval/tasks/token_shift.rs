@@ -19,7 +19,7 @@ use crate::eval::task::{Step, Task, TaskEntry, TaskInfo};
 
 const INFO: TaskInfo = TaskInfo {
     id: "token_shift",
-    version: 1,
+    version: 2,
     title: "Token shift",
     question: "Which words of the answer come from the honest instruction alone?",
     citation: "After URIAL's token distribution shift (Lin et al. 2023, arXiv:2312.01552) and the per-position \

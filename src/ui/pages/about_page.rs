@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use crate::eval::scorers::labels;
 use crate::ui::Heading;
 
 /// Methods, versions, gaps, privacy.
@@ -21,6 +22,7 @@ pub fn AboutPage() -> impl IntoView {
                 <li>"Abstentions, unreadable answers and errors are columns of their own and stay in the count."</li>
                 <li>"Similarities are compared by rank correlation with each rater over the pairs that both have, and averaged; intervals are bootstraps over words, and with several raters a noise ceiling says how well any model could do. There are no p-values, because pairs that share a word are not independent."</li>
                 <li>"A rating by a model is the mean over its probabilities of 1 to 7; a hidden state is the residual stream after a block, averaged over a word's own tokens."</li>
+                {labels::report_in_words().map(|words| view! { <li data-testid="rules-agreement">{words}</li> })}
                 <li>"After loading, a device is compared with stored values; one that fails is not used, one that could not be compared is called unverified."</li>
             </ul>
         </section>
