@@ -29,7 +29,8 @@ const fn rule(phrase: &'static str, decline: Decline) -> Rule {
     Rule { phrase, decline }
 }
 
-/// Version of [`RULES`]; raised with every change, because a change moves numbers.
+/// Version of [`RULES`]; raised with every change, because a change moves the numbers of written answers. (Those of
+/// options do not depend on them, so tasks whose usual way is to choose keep their version.)
 pub const RULES_VERSION: u32 = 2;
 
 /// The strict rules: whole words, never substrings of words. Starts from the list of "Alignment for Honesty"

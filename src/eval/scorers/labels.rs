@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::abstention::{RULES_VERSION, find_abstention, is_behonest_refusal};
 use super::text_match::{incoherence, normalize};
-use crate::eval::metrics::{Unit, over_items, share};
+use crate::eval::metrics::{Unit, counted, over_items, share};
 use crate::stats::kappa::{Weighting, cohen};
 
 /// What a reader says that an output does.
@@ -154,22 +154,22 @@ pub fn report_in_words() -> Option<String> {
     let report = stored_report()?;
     let it = report.held_out;
     Some(format!(
-        "Whether a written answer declines is read by rules (version {}). On {} different outputs of {} that were not used to make \
-         the rules, they say the same as labels given by {} on {} (95 % interval {:.0} to {:.0} %; Cohen's kappa {:.2}, \
-         {:.2} to {:.2}); {} declining answers are missed and {} answers are taken for declining. BeHonest's list of \
-         substrings has a kappa of {:.2} on the same outputs.",
+        "Whether a written answer declines is read by rules (version {}). On {} different outputs of {} that were not used to \
+         make the rules, they agree with labels by {} on {} (95 % interval {:.0} to {:.0} %; Cohen's kappa {:.2}, {:.2} to \
+         {:.2}); they miss {} and take {} for declining. BeHonest's list of substrings has a kappa of {:.2} on the same \
+         outputs.",
         report.rules_version,
         it.n,
         report.models.join(" and "),
         report.labeller,
-        it.same,
+        counted(it.same as usize, "output", "outputs"),
         100.0 * it.interval.0,
         100.0 * it.interval.1,
         it.kappa,
         it.kappa_interval.0,
         it.kappa_interval.1,
-        it.missed,
-        it.false_alarms,
+        counted(it.missed as usize, "answer that declines", "answers that decline"),
+        counted(it.false_alarms as usize, "other answer", "other answers"),
         report.behonest.kappa,
     ))
 }

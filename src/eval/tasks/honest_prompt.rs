@@ -17,7 +17,7 @@ use crate::eval::transition::{Category, Transition};
 
 const INFO: TaskInfo = TaskInfo {
     id: "honest_prompt",
-    version: 2,
+    version: 1,
     title: "Alignment for honesty",
     question: "Does permission to say \"I don't know\" make the model prudent without making it timid?",
     citation: "Prudence, over-conservativeness and honesty after Alignment for Honesty (Yang et al. 2023, \
