@@ -19,6 +19,7 @@ pub mod cpu;
 pub mod gpu;
 pub mod inference;
 pub mod models;
+pub mod vision;
 
 pub mod protocol;
 pub mod store;

@@ -6,6 +6,7 @@ use crate::eval::bench::{Measures, Part};
 use crate::eval::engine::{Backend, EngineInfo, Message, Response, Sampling, TokenStep};
 use crate::eval::item::ItemId;
 use crate::eval::run::{ItemResult, Run, RunStatus, Settings};
+use crate::eval::sight::View;
 use crate::eval::suite::Suite;
 use crate::formats::catalog::ModelCard;
 
@@ -85,6 +86,13 @@ pub enum Command {
         /// The suite that the run is part of.
         suite: Option<Suite>,
     },
+    /// Show the loaded model a picture; one of the person's own travels beside the message the first time.
+    Look {
+        /// This command.
+        id: CommandId,
+        /// The picture and what is done to it.
+        view: View,
+    },
     /// Measure how fast the loaded model reads, writes and scores here.
     Measure {
         /// This command.
@@ -160,6 +168,8 @@ pub enum NoticeKind {
     BadImport,
     /// The items file cannot be read.
     BadItems,
+    /// A picture cannot be read.
+    BadPicture,
     /// Another tab is using this study or model.
     OtherTab,
     /// The person stopped it; shown nowhere.
@@ -250,6 +260,15 @@ pub enum Event {
         run_id: String,
         /// How.
         status: RunStatus,
+    },
+    /// The model looked at a picture.
+    Looked {
+        /// The command.
+        id: CommandId,
+        /// What it said.
+        response: Response,
+        /// The picture as it saw it, as a data address.
+        picture: String,
     },
     /// A part of the measurement begins.
     Measuring {

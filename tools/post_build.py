@@ -18,8 +18,8 @@ import pathlib
 import re
 import sys
 
-ROUTES = ["models", "chat", "tasks", "run", "suite", "results", "similarity", "judge", "data", "about"]
-WORKERS = ["worker", "cpu_worker", "analysis"]
+ROUTES = ["models", "chat", "tasks", "run", "sight", "suite", "results", "similarity", "judge", "data", "about"]
+WORKERS = ["worker", "cpu_worker", "vision_worker", "analysis"]
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 # A host sends 404.html at the address that was asked for, at any depth. The site's root is the nearest folder above

@@ -8,6 +8,7 @@ const TYPES = {
   ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css",
   ".wasm": "application/wasm", ".json": "application/json", ".jsonl": "application/jsonl", ".svg": "image/svg+xml",
   ".png": "image/png", ".jpg": "image/jpeg", ".webmanifest": "application/manifest+json", ".gguf": "application/octet-stream",
+  ".safetensors": "application/octet-stream",
 };
 
 /**

@@ -6,6 +6,7 @@ pub mod judging;
 pub mod models;
 pub mod notices;
 pub mod runs;
+pub mod sight;
 
 use crate::protocol::{CommandId, Event};
 
@@ -40,6 +41,7 @@ pub fn slice_of(event: &Event, models: &models::Models, chat: &chat::Chat, runs:
         Event::LoadProgress { .. }
         | Event::ModelReady { .. }
         | Event::Unloaded { .. }
+        | Event::Looked { .. }
         | Event::Measuring { .. }
         | Event::Measured { .. } => Slice::Models,
         Event::Token { .. } | Event::ChatDone { .. } => Slice::Chat,

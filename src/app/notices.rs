@@ -22,7 +22,7 @@ const NOTHING_LOST: &str = "Everything finished so far is saved in this browser.
 const NOTHING_CHANGED: &str = "No stored data was changed.";
 
 /// Every kind, for tests and for the list of notices in the documentation.
-pub const ALL: [NoticeKind; 23] = [
+pub const ALL: [NoticeKind; 24] = [
     NoticeKind::NoAdapter,
     NoticeKind::DeviceLost,
     NoticeKind::SelfTestFailed,
@@ -43,6 +43,7 @@ pub const ALL: [NoticeKind; 23] = [
     NoticeKind::VersionMismatch,
     NoticeKind::BadImport,
     NoticeKind::BadItems,
+    NoticeKind::BadPicture,
     NoticeKind::OtherTab,
     NoticeKind::Cancelled,
     NoticeKind::Unexpected,
@@ -190,6 +191,13 @@ pub fn words(kind: NoticeKind) -> Words {
             "The items cannot be read",
             "The task's file of items is missing or damaged.",
             "Reload the page; if it stays so, tell whoever runs this site.",
+            NOTHING_CHANGED,
+        ),
+        NoticeKind::BadPicture => make(
+            "bad_picture",
+            "The picture cannot be read",
+            "This browser could not fetch or decode the picture.",
+            "Open another one: JPEG, PNG and WebP files work.",
             NOTHING_CHANGED,
         ),
         NoticeKind::OtherTab => make(

@@ -16,17 +16,19 @@ use sha2::{Digest, Sha256};
 
 use likewise::eval::bench::measure;
 use likewise::eval::engine::{
-    Control, Engine, EngineInfo, Finish, Message, Pool, Prompt, Request, Response, Sampling, SelfTest, Work,
+    Backend, Control, Engine, EngineInfo, Finish, Message, Pool, Prompt, Request, Response, Sampling, SelfTest, Work,
 };
 use likewise::eval::import::import_items;
 use likewise::eval::item::Item;
 use likewise::eval::run::{ItemResult, Method, PromptFormat, RUN_SCHEMA, Run, RunStatus, Settings, Shard};
 use likewise::eval::score::Verdict;
+use likewise::eval::sight::{Abstention, Evidence, Operation, View, wanted_labels};
 use likewise::eval::stimuli::{Imported, Reference, import as import_stimuli};
 use likewise::eval::suite::all_tasks;
 use likewise::eval::task::TaskEntry;
 use likewise::eval::tasks::hidden_states::word_items;
 use likewise::eval::tasks::pair_rating::{all_pairs, pair_items};
+use likewise::eval::tasks::visalign;
 use likewise::eval::{runner, tasks};
 use likewise::formats::FormatError;
 use likewise::formats::catalog::{Catalog, SelfTestProbe};
@@ -48,6 +50,12 @@ use likewise::stats::distance::Metric;
 use likewise::stats::rdm_compare::{Measure, mean_pairwise};
 use likewise::study::simulation::Simulation;
 use likewise::study::study::Study;
+use likewise::vision::efficientnet::EfficientNet;
+use likewise::vision::engine::{Pictures, VisionEngine, self_test};
+use likewise::vision::picture::Picture;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::colorspace::ColorSpace;
+use zune_jpeg::zune_core::options::DecoderOptions;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -130,6 +138,27 @@ enum Command {
     /// In: {"id","prompt"} or {"id","messages"}, plus `max_tokens`, temperature, `top_p`, `top_k`, `min_p`,
     /// `repetition_penalty`, seed, stop and `allowed` (the answer is one of these texts).
     Generate,
+    /// In: {"id","path"} of a JPEG or PNG file, plus `operation`, `severity` and `seed` to corrupt it first; out: the
+    /// most probable of the 1000 classes, the eleven-slot answer and what it was abstained by. `--model` is the
+    /// classifier's safetensors file.
+    Classify {
+        /// How many classes to report.
+        #[arg(long, default_value_t = 5)]
+        top: u8,
+        /// Adds the 1280 pooled features.
+        #[arg(long)]
+        features: bool,
+    },
+    /// Runs the built-in pictures, clean and corrupted, like the page about pictures; the run and its results go into
+    /// one JSON file. `--model` is the classifier's safetensors file.
+    Sight {
+        /// Severities of every operation.
+        #[arg(long, value_delimiter = ',', default_value = "1,4,7,10")]
+        severities: Vec<u8>,
+        /// Where the record goes.
+        #[arg(long)]
+        out: PathBuf,
+    },
     /// Runs tasks; each run and its item results go into one JSON file. Results are written as they come, to a file
     /// with `.partial` at its end that `--resume` goes on with.
     Run(Box<RunChoice>),
@@ -297,13 +326,17 @@ fn control() -> Control<'static> {
 
 /// What a catalog says of the file, or the file's own name.
 fn identity(arguments: &Arguments) -> Result<ModelIdentity, Failure> {
-    let sha256 = sha256_of(&arguments.model)?;
-    let catalog: Option<Catalog> = match std::fs::read_to_string(&arguments.catalog) {
+    identity_in(&arguments.model, &arguments.catalog)
+}
+
+fn identity_in(model: &Path, catalog: &Path) -> Result<ModelIdentity, Failure> {
+    let sha256 = sha256_of(model)?;
+    let catalog: Option<Catalog> = match std::fs::read_to_string(catalog) {
         Ok(text) => Some(serde_json::from_str(&text)?),
         Err(_) => None,
     };
     let card = catalog.iter().flat_map(|catalog| &catalog.models).find(|card| card.sha256 == sha256);
-    let name = arguments.model.file_name().unwrap_or_default().to_string_lossy();
+    let name = model.file_name().unwrap_or_default().to_string_lossy();
     let mut identity = card.map_or_else(|| ModelIdentity::of_file(&name), ModelIdentity::of_card);
     identity.sha256 = Some(sha256);
     Ok(identity)
@@ -421,6 +454,8 @@ async fn answer<F: Forward>(
         | Command::Table { .. }
         | Command::Similarity { .. }
         | Command::Embed { .. }
+        | Command::Classify { .. }
+        | Command::Sight { .. }
         | Command::Bench
         | Command::Simulate { .. }
         | Command::Stats { .. } => Err("this command reads no lines".into()),
@@ -1047,6 +1082,123 @@ fn statistics(name: &str) -> Result<usize, Failure> {
     Ok(failed)
 }
 
+/// Pictures of a folder, decoded here.
+struct FolderPictures {
+    folder: PathBuf,
+}
+
+impl Pictures for FolderPictures {
+    async fn open(&mut self, source: &str) -> Result<Picture, String> {
+        let bytes = std::fs::read(self.folder.join(source)).map_err(|error| error.to_string())?;
+        decode(&bytes)
+    }
+}
+
+/// A JPEG or 8-bit PNG file.
+fn decode(bytes: &[u8]) -> Result<Picture, String> {
+    if bytes.starts_with(&[0xff, 0xd8]) {
+        let options = DecoderOptions::default().jpeg_set_out_colorspace(ColorSpace::RGB);
+        let mut decoder = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+        let pixels = decoder.decode().map_err(|error| error.to_string())?;
+        let (width, height) = decoder.dimensions().ok_or("the file says no size")?;
+        return Picture::new(width, height, pixels).map_err(|error| error.to_string());
+    }
+    let mut decoder = png::Decoder::new(std::io::Cursor::new(bytes));
+    decoder.set_transformations(png::Transformations::normalize_to_color8() | png::Transformations::ALPHA);
+    let mut reader = decoder.read_info().map_err(|error| format!("neither a JPEG nor a PNG file: {error}"))?;
+    let size = reader.output_buffer_size().ok_or("the file says no size")?;
+    let mut pixels = vec![0; size];
+    let frame = reader.next_frame(&mut pixels).map_err(|error| error.to_string())?;
+    let rgba: Vec<u8> = match frame.color_type {
+        png::ColorType::GrayscaleAlpha => pixels.chunks_exact(2).flat_map(|it| [it[0], it[0], it[0], it[1]]).collect(),
+        _ => pixels,
+    };
+    Picture::from_rgba(frame.width as usize, frame.height as usize, &rgba).map_err(|error| error.to_string())
+}
+
+/// The commands about pictures, which need no language model.
+async fn pictures(arguments: &Arguments) -> Result<usize, Failure> {
+    let bytes = std::fs::read(&arguments.model).map_err(|error| format!("{}: {error}", arguments.model.display()))?;
+    // The classifier has a list of its own.
+    let identity = identity_in(&arguments.model, &arguments.catalog.with_file_name("vision.json"))?;
+    let network = EfficientNet::from_safetensors(&bytes)?;
+    let info = EngineInfo {
+        model_id: identity.id,
+        model_name: identity.name,
+        weights_sha256: identity.sha256,
+        size_bytes: bytes.len() as u64,
+        family: "efficientnet-lite0".to_owned(),
+        quantization: "F32".to_owned(),
+        context_length: 0,
+        backend: Backend::Cpu,
+        adapter: "processor, pictures".to_owned(),
+        self_test: self_test(&network, &identity.self_test),
+    };
+    accept(&info)?;
+    let folder = if matches!(arguments.command, Command::Sight { .. }) { "public" } else { "." };
+    let mut engine = VisionEngine::new(network, info, FolderPictures { folder: folder.into() });
+    match &arguments.command {
+        Command::Sight { severities, out } => {
+            let items = visalign::set_items(&Operation::ALL, severities, arguments.seed);
+            let lines: Result<Vec<String>, _> = items.iter().map(serde_json::to_string).collect();
+            let all: Vec<(usize, Item)> = items.into_iter().enumerate().collect();
+            let settings = Settings { seed: arguments.seed, ..Settings::default() };
+            let sha256 = runner::sha256_hex(&lines?.join("\n"));
+            let run = new_run(engine.info(), &visalign::ENTRY, all.len(), settings, sha256);
+            let (run, results) = run_items(&mut engine, &visalign::ENTRY, &all, run, Vec::new(), &|_| {}).await;
+            let n_failed = usize::from(run.status != RunStatus::Complete);
+            write_whole(out, &run_to_json(&run, &results)?)?;
+            Ok(n_failed)
+        }
+        Command::Classify { top, features } => {
+            let mut n_failed = 0;
+            for raw in std::io::stdin().lock().lines() {
+                let raw = raw?;
+                if raw.trim().is_empty() {
+                    continue;
+                }
+                let line: Value = serde_json::from_str(&raw)?;
+                let mut out = match classify(&mut engine, &line, (*top, *features), arguments.seed).await {
+                    Ok(found) => found,
+                    Err(error) => {
+                        n_failed += 1;
+                        eprintln!("{error}");
+                        json!({"error": error.to_string()})
+                    }
+                };
+                out["id"] = line.get("id").cloned().unwrap_or(Value::Null);
+                println!("{out}");
+            }
+            Ok(n_failed)
+        }
+        _ => Err("not about pictures".into()),
+    }
+}
+
+async fn classify(
+    engine: &mut VisionEngine<FolderPictures>,
+    line: &Value,
+    (n_top, features): (u8, bool),
+    seed: u64,
+) -> Result<Value, Failure> {
+    let view = View {
+        source: text_field(line, "path")?,
+        operation: number(line, "operation", Operation::GaussianNoise)?,
+        severity: number(line, "severity", 0)?,
+        seed: number(line, "seed", seed)?,
+    };
+    let request = Request::Classify { view, labels: wanted_labels(), n_top, features };
+    let response = ask(engine, request).await?;
+    let Response::Classified { top, logits, log_sum_exp, features, millis } = response else {
+        return Err("unexpected answer".into());
+    };
+    let evidence = Evidence { logits, log_sum_exp };
+    let confidence: serde_json::Map<String, Value> =
+        Abstention::ALL.into_iter().map(|it| (it.id().to_owned(), json!(evidence.confidence(it)))).collect();
+    let answer = evidence.answer(Abstention::Mass, Abstention::Mass.scale());
+    Ok(json!({"top": top, "answer": answer, "confidence": confidence, "features": features, "millis": millis}))
+}
+
 async fn work(arguments: &Arguments) -> Result<usize, Failure> {
     match &arguments.command {
         Command::Simulate { .. } => return simulate_study(arguments).map(|()| 0),
@@ -1055,6 +1207,7 @@ async fn work(arguments: &Arguments) -> Result<usize, Failure> {
         Command::Similarity { ask: AskChoice::Embeddings, .. } => return embedding_similarity(arguments),
         Command::Merge { runs, out } => return merge(runs, out).map(|()| 0),
         Command::Table { runs } => return table(runs).map(|()| 0),
+        Command::Classify { .. } | Command::Sight { .. } => return pictures(arguments).await,
         _ => {}
     }
     let started = platform::now_millis();

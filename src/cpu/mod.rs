@@ -1,5 +1,5 @@
-//! A decoder's arithmetic on one processor thread: quantized matrices times 16-bit activations, norms, rotary
-//! positions, attention. Plain slices in and out; knows no model.
+//! A model's arithmetic on one processor thread: quantized matrices times 16-bit activations, norms, rotary
+//! positions, attention, and convolutions of images. Plain slices in and out; knows no model.
 //!
 //! Weights keep the numbers of their file. Activations are quantized to 16 bits a block of 32 values: 8 bits, as
 //! llama.cpp and candle-core use, are not enough for models with outlier activations (`SmolLM2` answers nonsense),
@@ -8,6 +8,7 @@
 
 mod activations;
 mod blocks;
+pub mod conv;
 #[cfg(target_arch = "wasm32")]
 #[path = "lanes_simd128.rs"]
 mod lanes;

@@ -10,6 +10,8 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
+use super::sight::View;
+
 /// Who speaks in a chat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -179,6 +181,31 @@ pub enum Request {
         /// How many of the most probable tokens to report.
         n_top: u32,
     },
+    /// What a picture shows; for engines that classify pictures.
+    Classify {
+        /// The picture and what is done to it first.
+        view: View,
+        /// Classes whose logits are wanted, by index.
+        labels: Vec<u32>,
+        /// How many of the most probable classes to report.
+        n_top: u8,
+        /// Whether the pooled features before the last layer are wanted.
+        #[serde(default)]
+        features: bool,
+    },
+}
+
+/// A class with its score.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LabelScore {
+    /// Index of the class.
+    pub label: u32,
+    /// Its name.
+    pub name: String,
+    /// Score before the softmax.
+    pub logit: f64,
+    /// Probability over all classes.
+    pub probability: f64,
 }
 
 /// Log-likelihood of one option.
@@ -311,6 +338,20 @@ pub enum Response {
         n_prompt_tokens: u32,
         /// The most probable tokens, best first, with their logits.
         top: Vec<(Alternative, f32)>,
+        /// Wall time in milliseconds.
+        millis: f64,
+    },
+    /// To `Classify`.
+    Classified {
+        /// The most probable classes, best first.
+        top: Vec<LabelScore>,
+        /// Logits of the wanted classes, in the order asked.
+        logits: Vec<f64>,
+        /// ln of the sum of e^logit over all classes.
+        log_sum_exp: f64,
+        /// Pooled features, if asked for.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        features: Vec<f32>,
         /// Wall time in milliseconds.
         millis: f64,
     },

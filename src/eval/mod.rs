@@ -12,6 +12,7 @@ pub mod runner;
 pub mod score;
 pub mod scorers;
 pub mod scripted;
+pub mod sight;
 pub mod stimuli;
 pub mod suite;
 pub mod task;

@@ -335,6 +335,9 @@ impl<F: Forward> LanguageModel<F> {
                     .collect();
                 Ok(Response::Next { n_prompt_tokens: tokens.len() as u32, top, millis: (control.now)() - started })
             }
+            Request::Classify { .. } => {
+                Err(EngineError::Backend { detail: "this model reads text and no pictures".to_owned() })
+            }
         }
     }
 }

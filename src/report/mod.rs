@@ -11,6 +11,7 @@ pub mod merge;
 pub mod representation;
 pub mod run_summary;
 pub mod scale;
+pub mod sight;
 pub mod similarity;
 pub mod stats_command;
 pub mod study_export;

@@ -10,6 +10,7 @@ pub mod components;
 pub mod device;
 mod download;
 pub mod pages;
+pub mod sight_state;
 pub mod state;
 
 use leptos::prelude::*;
@@ -28,9 +29,11 @@ use pages::judge_page::JudgePage;
 use pages::models_page::ModelsPage;
 use pages::results_page::ResultsPage;
 use pages::run_page::RunPage;
+use pages::sight_page::SightPage;
 use pages::similarity_page::SimilarityPage;
 use pages::suite_page::SuitePage;
 use pages::tasks_page::TasksPage;
+use sight_state::SightState;
 use state::State;
 
 /// Address of the site's root with a slash at its end, from the page's `<base>`, made absolute so that it stays
@@ -60,6 +63,7 @@ pub fn App() -> impl IntoView {
     let (root, path) = site_root();
     let state = State::start(root);
     provide_context(state);
+    provide_context(SightState::new(state));
     view! {
         <Router base=path>
             <a class="skip-link" href="#main" on:click=|event| { event.prevent_default(); focus_heading(); }>"Skip to content"</a>
@@ -74,6 +78,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/tasks") view=TasksPage />
                     <Route path=path!("/run") view=RunPage />
                     <Route path=path!("/suite") view=SuitePage />
+                    <Route path=path!("/sight") view=SightPage />
                     <Route path=path!("/results") view=ResultsPage />
                     <Route path=path!("/similarity") view=SimilarityPage />
                     <Route path=path!("/judge") view=JudgePage />
@@ -95,6 +100,7 @@ fn Header() -> impl IntoView {
         ("/chat", "Talk"),
         ("/tasks", "Benchmarks"),
         ("/similarity", "Similarity"),
+        ("/sight", "Sight"),
         ("/judge", "Judge"),
         ("/results", "Results"),
         ("/data", "Data"),

@@ -233,14 +233,7 @@ impl State {
         let slice = self.models.with_untracked(|models| {
             self.chat.with_untracked(|chat| self.runs.with_untracked(|runs| slice_of(&event, models, chat, runs)))
         });
-        let saved = match &event {
-            Event::RunStarted { run, .. } => self.save(&[Record::new(Collection::Runs, &run.id, "", run)]).await,
-            Event::ItemDone { result, .. } => {
-                self.save(&[Record::new(Collection::ItemResults, result_id(result), &result.run_id, result)]).await
-            }
-            Event::RunEnded { run_id, status, .. } => self.save_end(run_id, status.clone()).await,
-            _ => true,
-        };
+        let saved = self.save_event(&event).await;
         match slice {
             Slice::Models => self.models.update(|models| models.apply(&event, platform::now_millis())),
             Slice::Chat => self.chat.update(|chat| chat.apply(&event)),
@@ -428,6 +421,18 @@ impl State {
     /// Stops a run; it can be resumed.
     pub fn cancel_run(self) {
         self.cancel(self.runs.with_untracked(Runs::command));
+    }
+
+    /// Stores what an event says; `false` after telling the person that it failed.
+    pub(super) async fn save_event(self, event: &Event) -> bool {
+        match event {
+            Event::RunStarted { run, .. } => self.save(&[Record::new(Collection::Runs, &run.id, "", run)]).await,
+            Event::ItemDone { result, .. } => {
+                self.save(&[Record::new(Collection::ItemResults, result_id(result), &result.run_id, result)]).await
+            }
+            Event::RunEnded { run_id, status, .. } => self.save_end(run_id, status.clone()).await,
+            _ => true,
+        }
     }
 
     async fn save_end(self, run_id: &str, status: RunStatus) -> bool {

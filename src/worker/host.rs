@@ -10,9 +10,12 @@ use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use web_sys::{DedicatedWorkerGlobalScope, File, MessageEvent};
 
-use crate::eval::engine::{Backend, CancelFlag, Control, Engine, EngineError, EngineEvent, Request, SelfTest};
+use crate::eval::engine::{
+    Backend, CancelFlag, Control, Engine, EngineError, EngineEvent, Request, Response, SelfTest,
+};
 use crate::eval::item::items_from_jsonl;
 use crate::eval::run::{RUN_SCHEMA, Run, RunStatus, Settings};
+use crate::eval::sight::View;
 use crate::eval::suite::Suite;
 use crate::eval::{bench, runner, tasks};
 use crate::formats::FormatError;
@@ -76,6 +79,11 @@ pub trait Loader: 'static {
     const BACKEND: Backend;
     /// Loads a model.
     async fn load(request: LoadRequest<'_>) -> Result<Loaded<Self::Engine>, LoadFailure>;
+    /// Shows the engine a picture, in workers that have one that sees: its answer, and the picture as it saw it, as an
+    /// address that an image element shows.
+    async fn look(_: &mut Self::Engine, _: View, _: Option<File>) -> Result<(Response, String), EngineError> {
+        Err(EngineError::Backend { detail: "this worker reads text and no pictures".to_owned() })
+    }
 }
 
 struct Host<L: Loader> {
@@ -135,6 +143,7 @@ fn command_id(command: &Command) -> CommandId {
         Command::Load { id, .. }
         | Command::Chat { id, .. }
         | Command::Run { id, .. }
+        | Command::Look { id, .. }
         | Command::Measure { id }
         | Command::Cancel { id }
         | Command::Unload { id } => *id,
@@ -186,6 +195,7 @@ impl<L: Loader> Host<L> {
             Command::Run { id, run_id, task_id, settings, items_jsonl, done, suite } => {
                 self.run(id, RunArguments { run_id, task_id, settings, items_jsonl, done, suite }, cancel).await;
             }
+            Command::Look { id, view } => self.look(id, view, file).await,
             Command::Measure { id } => self.measure(id, cancel).await,
             Command::Unload { id } => {
                 self.engine.replace(None);
@@ -245,6 +255,19 @@ impl<L: Loader> Host<L> {
         }
     }
 
+    async fn look(&self, id: CommandId, view: View, file: Option<File>) {
+        let Some(mut engine) = self.engine.take() else {
+            return self.fail(id, NoticeKind::Unexpected, "no model is loaded".into());
+        };
+        let looked = L::look(&mut engine, view, file).await;
+        self.engine.replace(Some(engine));
+        match looked {
+            Ok((response, picture)) => self.send(&Event::Looked { id, response, picture }),
+            Err(EngineError::Backend { detail }) => self.fail(id, NoticeKind::BadPicture, detail),
+            Err(error) => self.fail(id, notice_of_engine(&error), error.to_string()),
+        }
+    }
+
     async fn measure(&self, id: CommandId, cancel: CancelFlag) {
         let Some(mut engine) = self.engine.take() else {
             return self.fail(id, NoticeKind::Unexpected, "no model is loaded".into());
@@ -260,7 +283,7 @@ impl<L: Loader> Host<L> {
 
     async fn run(&self, id: CommandId, arguments: RunArguments, cancel: CancelFlag) {
         let RunArguments { run_id, task_id, settings, items_jsonl, done, suite } = arguments;
-        let Some(entry) = tasks::TASKS.iter().find(|entry| entry.info.id == task_id) else {
+        let Some(entry) = tasks::find(&task_id) else {
             return self.fail(id, NoticeKind::Unexpected, format!("there is no task {task_id:?}"));
         };
         let items = match items_from_jsonl(&items_jsonl) {

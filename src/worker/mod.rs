@@ -3,3 +3,4 @@
 pub mod client;
 pub mod host;
 pub mod open;
+pub mod pictures;

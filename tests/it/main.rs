@@ -24,3 +24,4 @@ mod suite;
 mod tasks;
 mod tidy;
 mod tokenizers;
+mod vision;

@@ -9,6 +9,7 @@
 mod files;
 mod gemma;
 mod tokenizers;
+mod vision;
 
 use std::sync::OnceLock;
 

@@ -21,6 +21,7 @@ pub mod pressure;
 pub mod prompt_format;
 pub mod self_knowledge;
 pub mod token_shift;
+pub mod visalign;
 
 use super::task::TaskEntry;
 
@@ -49,7 +50,10 @@ pub const TASKS: &[TaskEntry] = &[
     hidden_states::ENTRY,
 ];
 
+/// Tasks about pictures, which engines of text cannot do.
+pub const PICTURE_TASKS: &[TaskEntry] = &[visalign::ENTRY];
+
 /// The task of this id.
 pub fn find(id: &str) -> Option<&'static TaskEntry> {
-    TASKS.iter().find(|entry| entry.info.id == id)
+    TASKS.iter().chain(PICTURE_TASKS).find(|entry| entry.info.id == id)
 }

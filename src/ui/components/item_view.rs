@@ -79,6 +79,11 @@ fn response_view(response: &Response, names: &[String]) -> AnyView {
                 .collect();
             view! { <p>{words.join(", ")}</p> }.into_any()
         }
+        Response::Classified { top, .. } => {
+            let words: Vec<String> =
+                top.iter().map(|it| format!("{} {:.1} %", it.name, it.probability * 100.0)).collect();
+            view! { <p>{words.join(", ")}</p> }.into_any()
+        }
     }
 }
 
@@ -112,6 +117,10 @@ fn turn_view(request: &Request, response: &Response) -> AnyView {
         | Request::Next { prompt, .. }
         | Request::Features { prompt, .. }
         | Request::Compare { prompt, .. } => (prompt, Vec::new()),
+        Request::Classify { view, .. } => {
+            let asked = format!("{}, {} {}", view.source, view.operation.name(), view.severity);
+            return view! { <li><p>{asked}</p> {response_view(response, &[])}</li> }.into_any();
+        }
     };
     view! { <li>{prompt_view(prompt)} {response_view(response, &names)}</li> }.into_any()
 }

@@ -29,8 +29,9 @@ pub fn AboutPage() -> impl IntoView {
         <section>
             <h2>"Known gaps"</h2>
             <ul>
-                <li>"Only decoders of the families llama, qwen2, qwen3 and gemma3, in F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K and Q6_K; no model that sees pictures."</li>
+                <li>"Only decoders of the families llama, qwen2, qwen3 and gemma3, in F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K and Q6_K; no language model that sees pictures."</li>
                 <li>"Similarity of words only: pictures are not there yet, sentence embeddings only in the program without a browser, and triplet files must name the words."</li>
+                <li>"Pictures: one classifier of ImageNet's classes, which knows six of VisAlign's ten; its abstention functions are those that need no training pictures. The published VisAlign set cannot be opened yet."</li>
                 <li>"Items and studies are in English only."</li>
                 <li>"A model this small is often wrong and sometimes rude; nothing it says is advice."</li>
                 <li>"The same seed gives the same text on the same device; another device may differ in the last digits."</li>

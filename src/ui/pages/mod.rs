@@ -9,6 +9,7 @@ pub mod judge_page;
 pub mod models_page;
 pub mod results_page;
 pub mod run_page;
+pub mod sight_page;
 pub mod similarity_page;
 pub mod similarity_view;
 pub mod suite_page;

@@ -6,7 +6,7 @@ use wasm_bindgen::JsCast;
 
 use super::data_page::CachedModels;
 use super::home_page::DeviceLine;
-use crate::app::models::Loaded;
+use crate::app::models::{Loaded, Models};
 use crate::app::{bytes_in_words, seconds_in_words};
 use crate::eval::bench::{Part, Rate};
 use crate::eval::engine::{Backend, SelfTest};
@@ -18,9 +18,14 @@ use crate::ui::{Heading, to};
 
 /// The bar of a load, or nothing.
 #[component]
-pub fn LoadProgress() -> impl IntoView {
-    let state = use_state();
-    let loading = move || state.models.get().loading;
+pub fn LoadProgress(
+    /// What is loading.
+    #[prop(into)]
+    models: Signal<Models>,
+    /// Stops it.
+    on_cancel: Callback<()>,
+) -> impl IntoView {
+    let loading = move || models.get().loading;
     let label = Signal::derive(move || {
         loading().map_or_else(String::new, |it| format!("{}: {}", it.name, it.phase_in_words()))
     });
@@ -44,7 +49,7 @@ pub fn LoadProgress() -> impl IntoView {
         <Show when=move || loading().is_some()>
             <section class="panel stack" data-testid="loading">
                 <ProgressBar label=label progress=progress words=words />
-                <button type="button" data-testid="load-cancel" on:click=move |_| state.cancel_load()>"Cancel"</button>
+                <button type="button" data-testid="load-cancel" on:click=move |_| on_cancel.run(())>"Cancel"</button>
             </section>
         </Show>
     }
@@ -65,7 +70,7 @@ pub fn NeedsModel(
     };
     view! {
         <Show when=move || state.models.get().loaded.is_none()>
-            <LoadProgress />
+            <LoadProgress models=state.models on_cancel=Callback::new(move |()| state.cancel_load()) />
             <Show when=move || state.models.get().loading.is_none()>
                 <section class="panel" data-testid="needs-model">
                     <p>"No model is loaded, and " {what} " needs one."</p>
@@ -351,7 +356,7 @@ pub fn ModelsPage() -> impl IntoView {
     view! {
         <Heading text="Models" />
         <DeviceLine />
-        <LoadProgress />
+        <LoadProgress models=state.models on_cancel=Callback::new(move |()| state.cancel_load()) />
         {move || loaded.get().map(|loaded| view! { <LoadedFacts loaded=loaded /> <ThisDevice /> })}
         <Show when=has_gpu>
             <div class="field">

@@ -9,6 +9,8 @@ const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../../..");
 export const PREFIX = "/a/b/";
 export const MODEL_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf";
 export const MODEL_PATH = resolve(process.env.LIKEWISE_MODEL ?? join(ROOT, "models-cache", MODEL_FILE));
+export const VISION_FILE = "efficientnet-lite0.safetensors";
+export const VISION_PATH = resolve(process.env.LIKEWISE_VISION_MODEL ?? join(ROOT, "models-cache", VISION_FILE));
 export const GOLDEN = join(ROOT, "tests/golden/models");
 const DIST = resolve(process.env.SITE_DIST ?? join(ROOT, "dist"));
 
@@ -23,9 +25,10 @@ export async function startSite({ model = false, ranges = false, open } = {}) {
   for (const name of readdirSync(DIST)) if (name !== "models") symlinkSync(join(DIST, name), join(folder, name));
   mkdirSync(join(folder, "models"));
   for (const name of readdirSync(join(DIST, "models"))) {
-    if (name !== MODEL_FILE) symlinkSync(join(DIST, "models", name), join(folder, "models", name));
+    if (name !== MODEL_FILE && name !== VISION_FILE) symlinkSync(join(DIST, "models", name), join(folder, "models", name));
   }
   symlinkSync(MODEL_PATH, join(folder, "models", MODEL_FILE));
+  if (existsSync(VISION_PATH)) symlinkSync(VISION_PATH, join(folder, "models", VISION_FILE));
   const site = await serve({ folder, prefix: PREFIX, ranges, open });
   return { url: site.url, close: async () => { await site.close(); rmSync(folder, { recursive: true }); } };
 }

@@ -1,0 +1,111 @@
+//! What is known about pictures: the loaded classifier, the picture that was looked at last, a run over a set.
+
+use super::models::Models;
+use super::runs::Runs;
+use crate::eval::engine::Response;
+use crate::eval::sight::View;
+use crate::protocol::{CommandId, Event};
+
+/// A picture that the model looked at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seen {
+    /// The picture and what was done to it.
+    pub view: View,
+    /// What the model said.
+    pub response: Response,
+    /// The picture as the model saw it, as a data address.
+    pub picture: String,
+}
+
+/// The part of the app that belongs to the picture worker.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Sight {
+    /// The classifier.
+    pub models: Models,
+    /// A run over a set of pictures.
+    pub runs: Runs,
+    /// The look that is going on.
+    looking: Option<(CommandId, View)>,
+    /// The last finished one.
+    pub seen: Option<Seen>,
+}
+
+impl Sight {
+    /// Whether a look is going on.
+    pub fn is_looking(&self) -> bool {
+        self.looking.is_some()
+    }
+
+    /// Notes that a look was asked for.
+    pub fn look(&mut self, id: CommandId, view: View) {
+        self.looking = Some((id, view));
+    }
+
+    /// Takes in an event; `now` in milliseconds. Records were stored before.
+    pub fn apply(&mut self, event: &Event, now: f64) {
+        match event {
+            Event::Looked { id, response, picture } => {
+                if let Some((_, view)) = self.looking.take_if(|(looking, _)| looking == id) {
+                    self.seen = Some(Seen { view, response: response.clone(), picture: picture.clone() });
+                }
+            }
+            Event::Failed { id, .. } if self.looking.as_ref().is_some_and(|(looking, _)| looking == id) => {
+                self.looking = None;
+            }
+            _ => {
+                self.models.apply(event, now);
+                self.runs.apply(event);
+            }
+        }
+    }
+
+    /// The worker is gone, and the model with it; what was seen stays.
+    pub fn worker_stopped(&mut self) {
+        self.models.worker_stopped();
+        self.looking = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::eval::sight::Operation;
+    use crate::protocol::NoticeKind;
+
+    fn view(severity: u8) -> View {
+        View { source: "a.jpg".into(), operation: Operation::Fog, severity, seed: 1 }
+    }
+
+    fn looked(id: CommandId) -> Event {
+        let response = Response::Classified {
+            top: Vec::new(),
+            logits: vec![0.0; 11],
+            log_sum_exp: 1.0,
+            features: Vec::new(),
+            millis: 1.0,
+        };
+        Event::Looked { id, response, picture: "data:".into() }
+    }
+
+    #[test]
+    fn an_answer_belongs_to_the_look_that_was_asked() {
+        let mut sight = Sight::default();
+        sight.look(4, view(3));
+        sight.apply(&looked(3), 0.0);
+        assert!(sight.seen.is_none() && sight.is_looking());
+        sight.apply(&looked(4), 0.0);
+        assert_eq!(sight.seen.as_ref().map(|seen| seen.view.severity), Some(3));
+        assert!(!sight.is_looking());
+    }
+
+    #[test]
+    fn a_failed_look_is_over_and_what_was_seen_stays() {
+        let mut sight = Sight::default();
+        sight.look(1, view(0));
+        sight.apply(&looked(1), 0.0);
+        sight.look(2, view(1));
+        sight.apply(&Event::Failed { id: 2, notice: NoticeKind::BadPicture, detail: String::new() }, 0.0);
+        assert!(!sight.is_looking());
+        assert_eq!(sight.seen.map(|seen| seen.view.severity), Some(0));
+    }
+}

@@ -1,0 +1,259 @@
+//! Where the picture worker, its signals and the store meet; the counterpart of [`state`](super::state) for pictures.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use super::state::{State, words_of};
+use crate::app::sight::Sight;
+use crate::eval::item::Item;
+use crate::eval::run::{ItemResult, Run, RunStatus, Settings};
+use crate::eval::sight::View;
+use crate::eval::tasks::visalign;
+use crate::formats::catalog::Catalog;
+use crate::platform;
+use crate::protocol::{Command, CommandId, Event, ModelOrigin, NoticeKind};
+use crate::store::Collection;
+use crate::worker::client::{WorkerClient, loader_of};
+
+/// Most bytes of a picture model's file.
+const BUDGET_BYTES: u64 = 256 << 20;
+
+/// A person's own picture: its name in views, and its file until the worker has it.
+type OwnPicture = (String, web_sys::File, bool);
+
+#[derive(Default)]
+struct Queue {
+    events: RefCell<VecDeque<Event>>,
+    pumping: Cell<bool>,
+}
+
+/// What the page about pictures knows and does; a handle that can be copied freely.
+#[derive(Clone, Copy)]
+pub struct SightState {
+    /// What is known.
+    pub sight: RwSignal<Sight>,
+    /// The view that is wanted; the worker follows as fast as it can.
+    pub wanted: RwSignal<Option<View>>,
+    state: State,
+    client: StoredValue<Option<WorkerClient>, LocalStorage>,
+    queue: StoredValue<Rc<Queue>, LocalStorage>,
+    own: StoredValue<Option<OwnPicture>, LocalStorage>,
+}
+
+impl SightState {
+    /// Without a worker yet.
+    pub fn new(state: State) -> Self {
+        Self {
+            sight: RwSignal::default(),
+            wanted: RwSignal::new(None),
+            state,
+            client: StoredValue::new_local(None),
+            queue: StoredValue::new_local(Rc::default()),
+            own: StoredValue::new_local(None),
+        }
+    }
+
+    fn send(self, make: impl FnOnce(CommandId) -> Command, file: Option<&web_sys::File>) -> Option<CommandId> {
+        if self.client.with_value(Option::is_none) {
+            let Some(loader) = loader_of("vision_worker") else {
+                self.state.notify(NoticeKind::WorkerStopped, "the page does not say where vision_worker is".to_owned());
+                return None;
+            };
+            let url = format!("{}{loader}", self.state.site_root());
+            match WorkerClient::spawn(&url, move |event| self.receive(event)) {
+                Ok(client) => self.client.set_value(Some(client)),
+                Err(error) => {
+                    self.state.notify(NoticeKind::WorkerStopped, words_of(&error));
+                    return None;
+                }
+            }
+        }
+        self.client.with_value(|client| {
+            client.as_ref().map(|client| {
+                let id = client.next_id();
+                client.send(&make(id), file);
+                id
+            })
+        })
+    }
+
+    fn receive(self, event: Event) {
+        let queue = self.queue.get_value();
+        queue.events.borrow_mut().push_back(event);
+        if queue.pumping.replace(true) {
+            return;
+        }
+        spawn_local(async move {
+            loop {
+                let next = queue.events.borrow_mut().pop_front();
+                let Some(event) = next else { break };
+                self.take(event).await;
+            }
+            queue.pumping.set(false);
+        });
+    }
+
+    /// Stores what an event says, then shows it.
+    async fn take(self, event: Event) {
+        if !self.state.save_event(&event).await {
+            return self.cancel_run();
+        }
+        let failed_look = matches!(event, Event::Failed { .. }) && self.sight.with_untracked(Sight::is_looking);
+        self.sight.update(|sight| sight.apply(&event, platform::now_millis()));
+        match event {
+            Event::ModelReady { .. } => {
+                self.state.cache_version.update(|version| *version += 1);
+                self.follow();
+            }
+            Event::Looked { .. } | Event::RunEnded { .. } => self.follow(),
+            Event::Notice { notice, detail } => self.state.notify(notice, detail),
+            Event::Failed { id, notice, detail } => {
+                self.state.notify(notice, detail);
+                if failed_look {
+                    // The same picture would only fail again.
+                    self.wanted.set(None);
+                }
+                if id == 0 {
+                    self.stop_worker();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn stop_worker(self) {
+        let old = self.client.try_update_value(Option::take).flatten();
+        spawn_local(async move {
+            platform::breathe().await;
+            drop(old);
+        });
+        self.sight.update(|sight| {
+            sight.worker_stopped();
+            if sight.runs.command().is_some() {
+                sight.runs.end(RunStatus::Failed { detail: "the worker stopped".to_owned() });
+            }
+        });
+    }
+
+    /// Loads the built-in classifier, or the person's own file of it.
+    pub fn load(self, file: Option<web_sys::File>) {
+        spawn_local(async move {
+            let origin = match &file {
+                Some(file) => ModelOrigin::File { name: file.name(), size_bytes: file.size() as u64 },
+                None => match self.card().await {
+                    Ok(origin) => origin,
+                    Err(detail) => return self.state.notify(NoticeKind::Network, detail),
+                },
+            };
+            let (model_id, name) = match &origin {
+                ModelOrigin::Catalog { card } => (card.id.clone(), card.name.clone()),
+                ModelOrigin::File { name, .. } => (format!("file:{name}"), name.clone()),
+                ModelOrigin::Url { url } => (url.clone(), url.clone()),
+            };
+            let site_root = self.state.site_root();
+            let budget_bytes = BUDGET_BYTES;
+            let id = self.send(|id| Command::Load { id, origin, site_root, budget_bytes }, file.as_ref());
+            if let Some(id) = id {
+                self.sight.update(|sight| sight.models.start(id, model_id, name));
+            }
+        });
+    }
+
+    /// Stops loading.
+    pub fn cancel_load(self) {
+        self.cancel(self.sight.with_untracked(|sight| sight.models.command()));
+    }
+
+    fn cancel(self, command: Option<CommandId>) {
+        if let Some(id) = command {
+            self.send(|_| Command::Cancel { id }, None);
+        }
+    }
+
+    async fn card(self) -> Result<ModelOrigin, String> {
+        let text = self.state.fetch_text("models/vision.json").await?;
+        let catalog: Catalog = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+        let card = catalog.models.into_iter().find(|card| card.id == catalog.default);
+        card.map(|card| ModelOrigin::Catalog { card: Box::new(card) }).ok_or_else(|| "the list is empty".to_owned())
+    }
+
+    /// Asks for a view; while one is computed, the last wanted one waits.
+    pub fn want(self, view: View) {
+        self.wanted.set(Some(view));
+        self.follow();
+    }
+
+    /// Opens a person's own picture; its name in views is returned.
+    pub fn open(self, file: &web_sys::File) -> String {
+        // Two files may share a name.
+        let source = format!("file:{}-{}", platform::random_id(), file.name());
+        self.own.set_value(Some((source.clone(), file.clone(), false)));
+        source
+    }
+
+    fn follow(self) {
+        let Some(view) = self.wanted.get_untracked() else { return };
+        let ready = self.sight.with_untracked(|sight| {
+            sight.models.loaded.is_some()
+                && sight.runs.command().is_none()
+                && !sight.is_looking()
+                && sight.seen.as_ref().is_none_or(|seen| seen.view != view)
+        });
+        if !ready {
+            return;
+        }
+        // The file goes along until the worker has it.
+        let file = self.own.try_update_value(|own| match own {
+            Some((source, file, sent)) if *source == view.source && !*sent => {
+                *sent = true;
+                Some(file.clone())
+            }
+            _ => None,
+        });
+        let asked = view.clone();
+        if let Some(id) = self.send(|id| Command::Look { id, view: asked }, file.flatten().as_ref()) {
+            self.sight.update(|sight| sight.look(id, view));
+        }
+    }
+
+    /// Runs the pictures of a set; results are saved as they come.
+    pub fn run(self, items: &[Item], seed: u64) {
+        let lines: Result<Vec<String>, _> = items.iter().map(serde_json::to_string).collect();
+        let items_jsonl = match lines {
+            Ok(lines) => lines.join("\n"),
+            Err(error) => return self.state.notify(NoticeKind::BadItems, error.to_string()),
+        };
+        let run_id = platform::random_id();
+        let settings = Settings { seed, ..Settings::default() };
+        let task_id = visalign::ENTRY.info.id.to_owned();
+        let make = |id| Command::Run { id, run_id, task_id, settings, items_jsonl, done: Vec::new(), suite: None };
+        if let Some(id) = self.send(make, None) {
+            self.sight.update(|sight| sight.runs.start(id, Vec::new()));
+        }
+    }
+
+    /// Stops the run; what it has is kept.
+    pub fn cancel_run(self) {
+        self.cancel(self.sight.with_untracked(|sight| sight.runs.command()));
+    }
+
+    /// The last stored run over pictures with its results.
+    pub async fn last_run(self) -> Option<(Run, Vec<ItemResult>)> {
+        let runs: Vec<Run> = self.state.list(Collection::Runs, None).await;
+        let task = visalign::ENTRY.info.id;
+        let run =
+            runs.into_iter().filter(|run| run.task_id == task).max_by(|a, b| a.started_at.total_cmp(&b.started_at))?;
+        let mut results: Vec<ItemResult> = self.state.list(Collection::ItemResults, Some(&run.id)).await;
+        results.sort_by_key(|result| result.index);
+        Some((run, results))
+    }
+}
+
+/// The state of the page about pictures, from the context that the app provides.
+pub fn use_sight() -> SightState {
+    expect_context::<SightState>()
+}

@@ -1,0 +1,107 @@
+// Pictures: the classifier loads, follows the sliders by keyboard, takes a person's own photograph, runs a set and
+// keeps it. Needs the weights: make model-vision.
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { test } from "node:test";
+import { openPage, shoot, startBrowser, storedCounts } from "../lib/browser.mjs";
+import { GOLDEN, VISION_PATH, startSite } from "../lib/site.mjs";
+
+const skip = existsSync(VISION_PATH) ? false : "the picture model is not here: run make model-vision";
+const MINUTE = 60_000;
+
+test("a picture is spoiled, declined and compared; a set runs and is kept", { skip }, async (t) => {
+  const site = await startSite({ model: true });
+  const browser = await startBrowser("cpu");
+  try {
+    const { page, settle, id } = await openPage(browser, site);
+    await page.goto(`${site.url}sight/`);
+    await id("sight-needs-model").waitFor();
+    await id("sight-load").click();
+    await id("sight-loaded").waitFor({ timeout: 4 * MINUTE });
+    assert.match(await id("sight-loaded").textContent(), /checked against stored values/);
+    await page.getByText("polar bear, clean").waitFor({ timeout: MINUTE });
+    assert.match(await id("sight-said").textContent(), /^The model says: bear/);
+    assert.match(await id("sight-top").textContent(), /ice bear/);
+    t.diagnostic(await id("sight-top").textContent());
+    await shoot(page, "sight-clean");
+
+    // By keyboard from clean to unrecognizable.
+    await id("sight-operation").selectOption("defocus_blur");
+    await id("sight-severity").focus();
+    await page.keyboard.press("End");
+    await page.getByText("polar bear, defocus blur 10 of 10").waitFor({ timeout: MINUTE });
+    assert.match(await id("sight-said").textContent(), /abstains/);
+    assert.match(await id("sight-distance").textContent(), /no gold label/);
+    await page.keyboard.press("Home");
+    await page.getByText("polar bear, clean").waitFor({ timeout: MINUTE });
+    // Threshold 0: always abstains.
+    await id("sight-threshold").focus();
+    await page.keyboard.press("Home");
+    assert.match(await id("sight-said").textContent(), /abstains/);
+    await page.keyboard.press("End");
+    await page.getByText(/^The model says: bear/).waitFor();
+    // One's own answer beside it.
+    await id("sight-own").selectOption({ label: "bear" });
+    assert.match(await id("sight-distance").textContent(), /Model to you: 0\.0/);
+    await id("sight-function").selectOption("energy");
+    await id("sight-function").selectOption("mass");
+
+    // A photograph of one's own: not kept, not recorded.
+    await id("sight-file").setInputFiles(resolve(GOLDEN, "../vision/gorilla.png"));
+    await page.getByText("your picture, clean").waitFor({ timeout: MINUTE });
+    assert.match(await id("sight-top").textContent(), /gorilla/);
+    assert.match(await id("sight-distance").textContent(), /no gold label but yours/);
+
+    // The set, one operation, four severities.
+    await id("sight-threshold").fill("0.5");
+    await id("sight-run").click();
+    await id("sight-figures").waitFor({ timeout: 4 * MINUTE });
+    assert.match(await id("sight-figures").textContent(), /75 of 75 pictures/);
+    assert.equal(await id("sight-figures").getByTestId("figure").count(), 5);
+    const before = await id("sight-reliability").textContent();
+    await id("sight-cost").focus();
+    for (let i = 0; i < 4; i += 1) await page.keyboard.press("ArrowRight");
+    await page.getByText(/^Reliability at cost 3/).waitFor();
+    t.diagnostic(`${before} ${await id("sight-reliability").textContent()}`);
+    await shoot(page, "sight-set");
+    await id("sight-open").click();
+    await id("result").waitFor();
+    assert.equal(await id("result-status").textContent(), "complete");
+    await shoot(page, "sight-result");
+    const counts = await storedCounts(page, site);
+    assert.equal(counts.runs, 1);
+    assert.equal(counts.itemresults, 75);
+    assert.equal(counts.judgments, 0);
+
+    // The last run is there after a reload, without a model; a phone has room for it.
+    await page.setViewportSize({ width: 360, height: 740 });
+    await page.goto(`${site.url}sight/`);
+    await id("sight-figures").waitFor();
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    assert.equal(over, 0, "too wide for a phone");
+    await shoot(page, "sight-phone");
+    settle();
+  } finally {
+    await browser.close();
+    await site.close();
+  }
+});
+
+test("a file that is no picture and a model that is none are told in words", { skip }, async () => {
+  const site = await startSite({ model: true });
+  const browser = await startBrowser("cpu");
+  try {
+    const { page, id } = await openPage(browser, site);
+    await page.goto(`${site.url}sight/`);
+    await id("sight-model-file").setInputFiles(join(GOLDEN, "tiny-gemma3.json"));
+    await page.getByText("The file is damaged").or(id("notices").locator("section")).first().waitFor({ timeout: MINUTE });
+    await id("sight-load").click();
+    await id("sight-loaded").waitFor({ timeout: 4 * MINUTE });
+    await id("sight-file").setInputFiles(join(GOLDEN, "tiny-gemma3.json"));
+    await page.getByText("The picture cannot be read").waitFor({ timeout: MINUTE });
+  } finally {
+    await browser.close();
+    await site.close();
+  }
+});
