@@ -134,7 +134,9 @@ def main() -> None:
     registry = (ROOT / "src/eval/tasks/mod.rs").read_text()
     listed = registry[registry.index("TASKS: &[TaskEntry]") :].split("];")[0]
     all_tasks = [line.strip().split("::")[0] for line in listed.splitlines() if "::ENTRY" in line]
-    all_tasks.remove("pair_rating")
+    # What has no items of its own is no part of the suite.
+    source = {task: (ROOT / f"src/eval/tasks/{task}.rs").read_text() for task in all_tasks}
+    all_tasks = [task for task in all_tasks if 'items_path: ""' not in source[task]]
     lines = agreement()
     for name, folder in folders.items():
         if compared is None or name != compared[1]:
@@ -143,7 +145,7 @@ def main() -> None:
         lines += comparison(*((name, folders[name]) for name in compared))
     page = PAGE.read_text()
     start, end = (page.index(mark) for mark in MARKS)
-    PAGE.write_text(page[: start + len(MARKS[0])] + "\n\n" + "\n".join(lines) + page[end:])
+    PAGE.write_text(page[: start + len(MARKS[0])] + "\n\n" + "\n".join(lines) + "\n" + page[end:])
 
 
 if __name__ == "__main__":
