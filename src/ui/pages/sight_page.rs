@@ -370,12 +370,12 @@ fn SetRun(sight: SightState, choices: Choices) -> impl IntoView {
                 "The built-in pictures, clean and spoiled: seven show one of the ten classes, eight show none of them. The run \
                  is saved in this browser, and the figures below follow the function and the threshold chosen above."
             </p>
-            <label class="row">
+            <label class="choice">
                 <input type="checkbox" data-testid="sight-all-operations" prop:checked=move || all_operations.get()
                     on:change=move |event| all_operations.set(event_target_checked(&event)) />
                 {move || format!("All sixteen operations, not only {}", choices.operation.get().name())}
             </label>
-            <label class="row">
+            <label class="choice">
                 <input type="checkbox" data-testid="sight-all-severities" prop:checked=move || all_severities.get()
                     on:change=move |event| all_severities.set(event_target_checked(&event)) />
                 "All ten severities, not only 1, 4, 7 and 10"
