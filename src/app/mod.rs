@@ -1,6 +1,7 @@
 //! What the app knows: plain values that change only by [`protocol events`](crate::protocol::Event) and by what
 //! a person does. No Leptos, no DOM, no clock of its own.
 
+pub mod building;
 pub mod chat;
 pub mod judging;
 pub mod models;

@@ -41,13 +41,17 @@ use likewise::inference::load::{ModelIdentity, load_cpu, load_gpu, probe_from_lo
 use likewise::inference::oracle::Oracle;
 use likewise::inference::sentence_encoder::SentenceEncoder;
 use likewise::platform;
+use likewise::report::class_summary::class_summary;
 use likewise::report::export::{RunFile, run_from_json, run_to_json, table_to_csv};
 use likewise::report::merge::merge_runs;
 use likewise::report::representation::{ModelSide, Pairing, StateDistance, agree, group_level};
 use likewise::report::stats_command;
+use likewise::report::study_formats::{self, Format};
 use likewise::report::suite_summary::suite_table;
 use likewise::stats::distance::Metric;
 use likewise::stats::rdm_compare::{Measure, mean_pairwise};
+use likewise::store::answers::Answers;
+use likewise::study::gathering::{Gathered, Merged};
 use likewise::study::simulation::Simulation;
 use likewise::study::study::Study;
 use likewise::vision::efficientnet::EfficientNet;
@@ -236,6 +240,31 @@ enum Command {
         /// Half width of the uniform noise on a similarity between 0 and 1.
         #[arg(long, default_value_t = 0.25)]
         noise: f64,
+    },
+    /// What participants say together, from packets, saved answers or backups; out: the numbers of the class page as one
+    /// JSON object. Needs no model.
+    Analyze {
+        /// The study file; not needed where a backup holds the study.
+        #[arg(long)]
+        study: Option<PathBuf>,
+        /// Files of answers.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Writes judgments in a form that another program reads. Needs no model.
+    Export {
+        /// csv, psych-ds, jspsych, inspect-scores, triplets, salmon, things, vice, cblearn, arena, dpo or rsatoolbox.
+        #[arg(long)]
+        to: String,
+        /// The study file; not needed where a backup holds the study.
+        #[arg(long)]
+        study: Option<PathBuf>,
+        /// Folder for the files; by default standard output, for formats of one file.
+        #[arg(long)]
+        out: Option<PathBuf>,
+        /// Files of answers.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
     },
     /// In: {"id","prompt"}; out: a self-test probe for the catalog, always computed by the processor's f32 oracle.
     Probe {
@@ -458,7 +487,9 @@ async fn answer<F: Forward>(
         | Command::Sight { .. }
         | Command::Bench
         | Command::Simulate { .. }
-        | Command::Stats { .. } => Err("this command reads no lines".into()),
+        | Command::Stats { .. }
+        | Command::Analyze { .. }
+        | Command::Export { .. } => Err("this command reads no lines".into()),
     }
 }
 
@@ -622,6 +653,78 @@ fn simulate_study(arguments: &Arguments) -> Result<(), Failure> {
         println!("{}", serde_json::to_string(&judgment)?);
     }
     Ok(())
+}
+
+/// The sessions of these files; returns how many were kept out besides.
+fn gather(study: Option<&Path>, files: &[PathBuf]) -> Result<(Gathered, usize), Failure> {
+    let mut read = Vec::new();
+    for path in files {
+        let answers = Answers::read(&read_text(path)?).map_err(|error| format!("{}: {error}", path.display()))?;
+        read.push((path, answers));
+    }
+    let study = if let Some(path) = study {
+        read_study(path)?
+    } else {
+        let mut studies: Vec<&Study> = read.iter().flat_map(|(_, answers)| &answers.studies).collect();
+        studies.dedup_by_key(|study| study.hash());
+        match studies.as_slice() {
+            [study] => (*study).clone(),
+            [] => return Err("these files hold no study: name its file with --study".into()),
+            _ => return Err("these files hold several studies: name one with --study".into()),
+        }
+    };
+    let mut gathered = Gathered::new(study);
+    let mut n_refused = 0;
+    for (path, answers) in read {
+        let mut merged = Merged::default();
+        answers.merge(&mut gathered, &mut merged, &mut |_| {});
+        n_refused += merged.refused.len();
+        eprintln!(
+            "{}: {} new, {} longer, {} already there, {} kept out",
+            path.display(),
+            merged.n_new,
+            merged.n_longer,
+            merged.n_duplicates,
+            merged.refused.len()
+        );
+        for why in merged.refused {
+            eprintln!("  {why}");
+        }
+    }
+    Ok((gathered, n_refused))
+}
+
+fn analyze(study: Option<&Path>, files: &[PathBuf]) -> Result<usize, Failure> {
+    let (gathered, n_refused) = gather(study, files)?;
+    println!("{}", serde_json::to_string_pretty(&class_summary(&gathered))?);
+    Ok(n_refused)
+}
+
+fn export_to(to: &str, study: Option<&Path>, out: Option<&Path>, files: &[PathBuf]) -> Result<usize, Failure> {
+    let format = Format::parse(to).ok_or_else(|| {
+        let names: Vec<&str> = Format::ALL.iter().map(|format| format.name()).collect();
+        format!("no format is called {to:?}; there are {}", names.join(", "))
+    })?;
+    let (gathered, n_refused) = gather(study, files)?;
+    if !format.fits(gathered.study()) {
+        return Err(format!("judgments of this design have no form {to}").into());
+    }
+    let made = study_formats::export(&gathered, format)?;
+    match (out, made.as_slice()) {
+        (None, [file]) => print!("{}", file.text),
+        (None, _) => return Err("this format has several files: name a folder with --out".into()),
+        (Some(folder), made) => {
+            for file in made {
+                let path = folder.join(&file.path);
+                if let Some(parent) = path.parent() {
+                    std::fs::create_dir_all(parent)?;
+                }
+                std::fs::write(&path, &file.text)?;
+                eprintln!("{}", path.display());
+            }
+        }
+    }
+    Ok(n_refused)
 }
 
 /// What a run leaves while it goes on: its record in the first line, then a result a line.
@@ -1208,6 +1311,8 @@ async fn work(arguments: &Arguments) -> Result<usize, Failure> {
         Command::Merge { runs, out } => return merge(runs, out).map(|()| 0),
         Command::Table { runs } => return table(runs).map(|()| 0),
         Command::Classify { .. } | Command::Sight { .. } => return pictures(arguments).await,
+        Command::Export { to, study, out, files } => return export_to(to, study.as_deref(), out.as_deref(), files),
+        Command::Analyze { study, files } => return analyze(study.as_deref(), files),
         _ => {}
     }
     let started = platform::now_millis();

@@ -1,6 +1,7 @@
 //! Records in, figures and tables out. Pure.
 
 pub mod blind_study;
+pub mod class_summary;
 pub mod comparison;
 pub mod demo;
 pub mod export;
@@ -15,5 +16,7 @@ pub mod sight;
 pub mod similarity;
 pub mod stats_command;
 pub mod study_export;
+pub mod study_formats;
+pub mod study_plan;
 pub mod study_summary;
 pub mod suite_summary;

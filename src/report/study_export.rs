@@ -7,7 +7,7 @@ use crate::study::study::Study;
 use crate::study::trial::{Answer, Preferred, TrialKind};
 
 /// Columns of [`session_table`]: name, type, meaning.
-const CODEBOOK: [(&str, &str, &str); 29] = [
+const CODEBOOK: [(&str, &str, &str); 30] = [
     ("study_id", "text", "Study"),
     ("study_version", "integer", "Version of the study"),
     ("session_id", "text", "Random id of the session; no name, no account"),
@@ -18,15 +18,21 @@ const CODEBOOK: [(&str, &str, &str); 29] = [
     ("stimulus_1", "text", "Id of what was shown first (left)"),
     ("stimulus_2", "text", "Id of what was shown second"),
     ("stimulus_3", "text", "Id of what was shown third"),
+    ("stimuli", "text", "Ids of everything shown, as a JSON list, in order"),
     ("text_1", "text", "Text of stimulus_1; of a picture its description"),
     ("text_2", "text", "Text of stimulus_2"),
     ("text_3", "text", "Text of stimulus_3"),
-    ("answer_kind", "text", "rating, odd_one, preference, label, option (comprehension) or undone"),
+    (
+        "answer_kind",
+        "text",
+        "rating, odd_one, closer, preference, ratings, label, free_label, arrangement, option (comprehension) or undone",
+    ),
     (
         "answer",
         "text",
-        "Rating; id of the odd one; id of the preferred one, =tie or =both_bad; label or =cannot_tell; \
-      option; or the uuid that is taken back",
+        "Rating; ratings in the order of the study's axes; id of the odd or closer one; id of the preferred one, =tie or \
+         =both_bad; label, name or =cannot_tell; id, x and y (0 to 1000) of each thing on the field; option; or the uuid \
+         that is taken back",
     ),
     ("button", "text", "Which button was pressed, whatever stood behind it"),
     ("confidence", "integer", "How sure, where the study asks"),
@@ -116,6 +122,10 @@ fn row(study: &Study, record: &Judgment, counts: bool) -> Vec<Cell> {
             let (kind, confidence) = match answer {
                 Answer::Rating { .. } => ("rating", None),
                 Answer::OddOne { .. } => ("odd_one", None),
+                Answer::Closer { .. } => ("closer", None),
+                Answer::Ratings { .. } => ("ratings", None),
+                Answer::FreeLabel { .. } => ("free_label", None),
+                Answer::Arrangement { .. } => ("arrangement", None),
                 Answer::Preference { .. } => ("preference", None),
                 Answer::Label { confidence, .. } => ("label", *confidence),
                 Answer::Option { .. } => ("option", None),
@@ -135,6 +145,7 @@ fn row(study: &Study, record: &Judgment, counts: bool) -> Vec<Cell> {
         stimulus(0),
         stimulus(1),
         stimulus(2),
+        text(serde_json::to_string(&record.stimuli).unwrap_or_default()),
         shown(0).unwrap_or(Cell::Missing),
         shown(1).unwrap_or(Cell::Missing),
         shown(2).unwrap_or(Cell::Missing),
@@ -165,7 +176,7 @@ fn undone(record: &Judgment) -> String {
 }
 
 /// An odd-one-out answer: who judged, the three in the order shown, the place of the odd one, milliseconds.
-fn odd_ones<'a>(study: &Study, judgments: &'a [Judgment]) -> Vec<(&'a Judgment, [&'a str; 3], usize)> {
+pub(super) fn odd_ones<'a>(study: &Study, judgments: &'a [Judgment]) -> Vec<(&'a Judgment, [&'a str; 3], usize)> {
     main_judgments(study, judgments)
         .into_iter()
         .filter_map(|judgment| {
@@ -173,6 +184,18 @@ fn odd_ones<'a>(study: &Study, judgments: &'a [Judgment]) -> Vec<(&'a Judgment, 
             let [a, b, c] = judgment.stimuli.as_slice() else { return None };
             let place = judgment.stimuli.iter().position(|id| id == stimulus)?;
             Some((judgment, [a.as_str(), b.as_str(), c.as_str()], place))
+        })
+        .collect()
+}
+
+/// An anchored answer: the anchor, left and right, and the closer one.
+pub(super) fn closer_ones<'a>(study: &Study, judgments: &'a [Judgment]) -> Vec<(&'a Judgment, [&'a str; 3], &'a str)> {
+    main_judgments(study, judgments)
+        .into_iter()
+        .filter_map(|judgment| {
+            let Some(Answer::Closer { stimulus }) = judgment.answer() else { return None };
+            let [anchor, left, right] = judgment.stimuli.as_slice() else { return None };
+            Some((judgment, [anchor.as_str(), left.as_str(), right.as_str()], stimulus.as_str()))
         })
         .collect()
 }
@@ -199,12 +222,26 @@ pub fn triplet_table(study: &Study, judgments: &[Judgment]) -> Table {
     Table { columns: columns.map(str::to_owned).to_vec(), rows }
 }
 
-/// The same with the columns of Salmon's responses: each choice is two answers to "which is closer to the head", which
-/// are not independent of each other.
+/// Triplets with the columns of Salmon's responses. An odd-one-out choice is two answers to "which is closer to the
+/// head", which are not independent of each other.
 pub fn salmon_table(study: &Study, judgments: &[Judgment]) -> Table {
     let columns =
         ["head", "left", "right", "winner", "loser", "puid", "response_time", "time_received", "sampler", "score"];
     let mut rows = Vec::new();
+    for (judgment, [head, left, right], closer) in closer_ones(study, judgments) {
+        rows.push(vec![
+            text(head),
+            text(left),
+            text(right),
+            text(closer),
+            text(if closer == left { right } else { left }),
+            text(judgment.session_id.clone()),
+            Cell::Number(judgment.rt_millis / 1000.0),
+            Cell::Number(judgment.at / 1000.0),
+            text("random"),
+            Cell::Missing,
+        ]);
+    }
     for (judgment, items, place) in odd_ones(study, judgments) {
         let odd = items[place];
         let kept: Vec<&str> = items.into_iter().filter(|id| *id != odd).collect();
@@ -230,7 +267,7 @@ pub fn salmon_table(study: &Study, judgments: &[Judgment]) -> Table {
     Table { columns: columns.map(str::to_owned).to_vec(), rows }
 }
 
-fn place_in(study: &Study, id: &str) -> Option<usize> {
+pub(super) fn place_in(study: &Study, id: &str) -> Option<usize> {
     study.stimuli.iter().position(|stimulus| stimulus.id == id)
 }
 

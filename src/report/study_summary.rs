@@ -6,11 +6,11 @@ use super::figure::{Axis, Bar, Estimate, Figure, Marks, Matrix};
 use super::similarity::{SimilarityError, are_simulated, scale_of};
 use crate::eval::metrics::LEVEL;
 use crate::stats::proportion::wilson;
-use crate::study::design::Design;
+use crate::study::design::{Design, Label};
 use crate::study::judgment::{Judgment, main_judgments, similarity_matrix};
 use crate::study::preference::contestant;
 use crate::study::quality::Quality;
-use crate::study::study::{Gold, Study};
+use crate::study::study::{Gold, Scale, Study};
 use crate::study::trial::{Answer, Preferred};
 
 /// Two-sided 5 % and 80 % power as quantiles of the normal distribution.
@@ -108,7 +108,12 @@ pub fn study_figure(study: &Study, judgments: &[Judgment], who: &str) -> Result<
     let simulated = are_simulated(judgments)?;
     let who = if simulated { "Simulated raters" } else { who };
     let mut figure = match &study.design {
-        Design::PairRating { .. } | Design::Triplet { .. } => similarity_figure(study, judgments, who),
+        Design::PairRating { .. }
+        | Design::Triplet { .. }
+        | Design::AnchoredTriplet { .. }
+        | Design::Arrangement { .. } => similarity_figure(study, judgments, who),
+        Design::AnswerRating { axes, scale, .. } => rating_figure(study, judgments, who, axes, scale),
+        Design::FreeLabel { .. } => name_figure(study, judgments, who),
         Design::Preference { .. } => preference_figure(study, judgments, who),
         Design::Label { .. } => label_figure(study, judgments, who),
     };
@@ -130,12 +135,23 @@ fn similarity_figure(study: &Study, judgments: &[Judgment], who: &str) -> Figure
             format!("How often two things stayed together when one of three was left out: {}.", counted(n, "choice")),
             "share of choices in which both stayed",
         ),
+        Design::AnchoredTriplet { .. } => (
+            format!("How often one was closer to another than a third was: {}.", counted(n, "choice")),
+            "share of choices in which it was closer",
+        ),
+        Design::Arrangement { .. } => (
+            format!("How close things were put together: {}.", counted(n, "arrangement")),
+            "1 minus the distance, the largest distance being 1",
+        ),
         _ => (format!("{}; a stronger color is more similar.", counted(n, "rated pair")), "rated similarity"),
     };
     let missing = values.iter().filter(|value| value.is_none()).count().saturating_sub(labels.len()) / 2;
     let mut notes = Vec::new();
     if missing > 0 {
         notes.push(format!("{} not judged; those cells are empty.", counted(missing, "pair")));
+    }
+    if matches!(study.design, Design::AnchoredTriplet { .. }) {
+        notes.push("By chance each of two is closer in one choice of two.".to_owned());
     }
     if matches!(study.design, Design::Triplet { .. }) {
         notes.push("By chance a pair stays together in one choice of three.".to_owned());
@@ -191,6 +207,61 @@ fn preference_figure(study: &Study, judgments: &[Judgment], who: &str) -> Figure
             axis: Axis { label: "Share of decided comparisons won".to_owned(), range: (0.0, 1.0), percent: true },
         },
         notes,
+        sources: Vec::new(),
+    }
+}
+
+/// Mean rating by source and axis; of one session, so without an interval.
+fn rating_figure(study: &Study, judgments: &[Judgment], who: &str, axes: &[Label], scale: &Scale) -> Figure {
+    let mut given: BTreeMap<(usize, String), (f64, u64)> = BTreeMap::new();
+    for judgment in main_judgments(study, judgments) {
+        let Some(Answer::Ratings { ratings }) = judgment.answer() else { continue };
+        let Some(stimulus) = judgment.stimuli.first().and_then(|id| study.stimulus(id)) else { continue };
+        for (axis, rating) in ratings.iter().enumerate() {
+            let sum = given.entry((axis, contestant(stimulus).to_owned())).or_default();
+            *sum = (sum.0 + f64::from(*rating), sum.1 + 1);
+        }
+    }
+    let bars = given
+        .into_iter()
+        .map(|((axis, source), (sum, n))| Bar {
+            label: axes.get(axis).map(|it| it.text.clone()).unwrap_or_default(),
+            group: source,
+            estimate: Estimate { value: sum / n as f64, interval: None, n },
+        })
+        .collect();
+    Figure {
+        title: study.title.clone(),
+        caption: format!("{who}: mean ratings of each source, {} to {}.", scale.min, scale.max),
+        marks: Marks::Bars {
+            bars,
+            axis: Axis {
+                label: format!("{} is {}, {} is {}", scale.min, scale.low_label, scale.max, scale.high_label),
+                range: (0.0, f64::from(scale.max)),
+                percent: false,
+            },
+        },
+        notes: vec![
+            "n counts ratings. One participant's ratings say nothing about other people, so there is no interval."
+                .to_owned(),
+        ],
+        sources: Vec::new(),
+    }
+}
+
+/// Names of one session: how many were given.
+fn name_figure(study: &Study, judgments: &[Judgment], who: &str) -> Figure {
+    let main = main_judgments(study, judgments);
+    let n = main.len() as u64;
+    let told = main.iter().filter(|it| matches!(it.answer(), Some(Answer::FreeLabel { text: Some(_) }))).count() as u64;
+    Figure {
+        title: study.title.clone(),
+        caption: format!("{who}: {told} of {n} were named."),
+        marks: Marks::Bars {
+            bars: vec![share_bar("named", told, n), share_bar("could not tell", n - told, n)],
+            axis: Axis { label: "Share of items".to_owned(), range: (0.0, 1.0), percent: true },
+        },
+        notes: vec!["Which names people share shows only when several people's answers are put together.".to_owned()],
         sources: Vec::new(),
     }
 }

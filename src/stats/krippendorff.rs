@@ -36,8 +36,8 @@ pub struct Alpha {
 /// `Lengths` for ragged rows, `TooFew` if no unit has two ratings, `NotFinite`, `Range` for a negative value at ratio
 /// level.
 pub fn alpha(ratings: &[Vec<f64>], level: Level) -> Result<Alpha, StatError> {
-    let units = units(ratings)?;
-    of_units(&units.iter().map(Vec::as_slice).collect::<Vec<_>>(), level)
+    let counted = counted(&units(ratings)?, level)?;
+    Ok(of_counts(&counted.values, &counted.units.iter().map(Vec::as_slice).collect::<Vec<_>>(), level))
 }
 
 /// Percentile interval of alpha over units. Resamples without a pairable unit are counted as undefined.
@@ -51,10 +51,10 @@ pub fn alpha_interval(
     confidence: f64,
     rng: &mut Pcg32,
 ) -> Result<BootstrapInterval, StatError> {
-    let units: Vec<Vec<f64>> = units(ratings)?.into_iter().filter(|unit| unit.len() > 1).collect();
+    let Counted { values, units } = counted(&units(ratings)?, level)?;
     percentile_interval(units.len(), resamples, confidence, rng, |indices| {
         let drawn: Vec<&[f64]> = indices.iter().map(|&index| units[index].as_slice()).collect();
-        of_units(&drawn, level).ok().filter(|found| !found.no_variance).map(|found| found.alpha)
+        Some(of_counts(&values, &drawn, level)).filter(|found| !found.no_variance).map(|found| found.alpha)
     })
 }
 
@@ -70,32 +70,59 @@ fn units(ratings: &[Vec<f64>]) -> Result<Vec<Vec<f64>>, StatError> {
     Ok((0..width).map(|unit| ratings.iter().map(|row| row[unit]).filter(|value| !value.is_nan()).collect()).collect())
 }
 
-fn of_units(units: &[&[f64]], level: Level) -> Result<Alpha, StatError> {
-    let usable: Vec<&[f64]> = units.iter().copied().filter(|unit| unit.len() > 1).collect();
+/// Ratings as counts of each distinct value, for units with at least two ratings.
+struct Counted {
+    /// The distinct values, rising.
+    values: Vec<f64>,
+    /// How often each value was given, one list a unit.
+    units: Vec<Vec<f64>>,
+}
+
+fn counted(units: &[Vec<f64>], level: Level) -> Result<Counted, StatError> {
+    let usable: Vec<&Vec<f64>> = units.iter().filter(|unit| unit.len() > 1).collect();
+    // Minus zero is zero.
     let mut values: Vec<f64> = usable.iter().flat_map(|unit| unit.iter().map(|value| value + 0.0)).collect();
-    let n_ratings = values.len();
-    if n_ratings == 0 {
+    if values.is_empty() {
         return Err(StatError::TooFew { n: 0, needed: 2 });
     }
     if level == Level::Ratio && values.iter().any(|value| *value < 0.0) {
         return Err(StatError::Range { what: "a rating at ratio level" });
     }
     values.sort_by(f64::total_cmp);
-    // Distinct values and how often each was given.
-    let groups: Vec<(f64, f64)> = values.chunk_by(|a, b| a == b).map(|group| (group[0], group.len() as f64)).collect();
-    let place = |value: f64| groups.partition_point(|group| group.0 < value);
+    values.dedup();
+    let units = usable
+        .into_iter()
+        .map(|unit| {
+            let mut counts = vec![0.0; values.len()];
+            for rating in unit {
+                counts[values.partition_point(|value| value < rating)] += 1.0;
+            }
+            counts
+        })
+        .collect();
+    Ok(Counted { values, units })
+}
+
+fn of_counts(values: &[f64], units: &[&[f64]], level: Level) -> Alpha {
+    let mut totals = vec![0.0; values.len()];
+    for unit in units {
+        for (total, count) in totals.iter_mut().zip(*unit) {
+            *total += count;
+        }
+    }
+    let n: f64 = totals.iter().sum();
     let mut below = 0.0;
     // Mid-ranks: their differences are Krippendorff's sums over the categories between.
-    let ranks: Vec<f64> = groups
+    let ranks: Vec<f64> = totals
         .iter()
-        .map(|group| {
-            let rank = below + 0.5 * group.1;
-            below += group.1;
+        .map(|total| {
+            let rank = below + 0.5 * total;
+            below += total;
             rank
         })
         .collect();
     let squared = |i: usize, j: usize| {
-        let (c, k) = (groups[i].0, groups[j].0);
+        let (c, k) = (values[i], values[j]);
         let gap = match level {
             Level::Nominal => return f64::from(u8::from(i != j)),
             Level::Ordinal => ranks[i] - ranks[j],
@@ -105,26 +132,21 @@ fn of_units(units: &[&[f64]], level: Level) -> Result<Alpha, StatError> {
         };
         gap * gap
     };
-    let mut observed = 0.0;
-    for unit in &usable {
-        let mut within = 0.0;
-        for (a, x) in unit.iter().enumerate() {
-            for y in &unit[..a] {
-                within += 2.0 * squared(place(*x), place(*y));
+    // Twice the sum over pairs of different values.
+    let disagreement = |counts: &[f64]| {
+        let there: Vec<usize> = (0..counts.len()).filter(|&value| counts[value] > 0.0).collect();
+        let mut sum = 0.0;
+        for (place, &i) in there.iter().enumerate() {
+            for &j in &there[..place] {
+                sum += 2.0 * counts[i] * counts[j] * squared(i, j);
             }
         }
-        observed += within / (unit.len() - 1) as f64;
-    }
-    let mut expected = 0.0;
-    for i in 0..groups.len() {
-        for j in 0..i {
-            expected += 2.0 * groups[i].1 * groups[j].1 * squared(i, j);
-        }
-    }
-    let n = n_ratings as f64;
-    let no_variance = groups.len() == 1;
-    let alpha = if no_variance { 1.0 } else { 1.0 - observed * (n - 1.0) / expected };
-    Ok(Alpha { alpha, n_units: usable.len(), n_ratings, no_variance })
+        sum
+    };
+    let observed: f64 = units.iter().map(|unit| disagreement(unit) / (unit.iter().sum::<f64>() - 1.0)).sum();
+    let no_variance = totals.iter().filter(|total| **total > 0.0).count() == 1;
+    let alpha = if no_variance { 1.0 } else { 1.0 - observed * (n - 1.0) / disagreement(&totals) };
+    Alpha { alpha, n_units: units.len(), n_ratings: n as usize, no_variance }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::eval::overrule::HumanVerdict;
 use crate::eval::run::{ItemResult, Run};
 use crate::eval::stimuli::Reference;
 use crate::study::judgment::Judgment;
+use crate::study::packet::Packet;
 use crate::study::session::{SessionRecord, Withdrawal};
 use crate::study::study::Study;
 
@@ -94,7 +95,7 @@ pub fn parse(text: &str) -> Result<Vec<Record>, StoreError> {
     }
     let mut lines = text.trim_start_matches('\u{feff}').lines();
     let first = lines.next().unwrap_or_default();
-    check_text(first).map_err(|detail| wrong(1, detail))?;
+    check_text(first, MAX_LINE_BYTES).map_err(|detail| wrong(1, detail))?;
     let header: Header = serde_json::from_str(first)
         .ok()
         .filter(|header: &Header| header.format == FORMAT)
@@ -114,7 +115,7 @@ pub fn parse(text: &str) -> Result<Vec<Record>, StoreError> {
             }
             return Err(wrong(line, format!("more than the {} records of the header", header.n)));
         }
-        check_text(text).map_err(|detail| wrong(line, detail))?;
+        check_text(text, MAX_LINE_BYTES).map_err(|detail| wrong(line, detail))?;
         let record: Record = serde_json::from_str(text).map_err(|error| {
             // The last line of a file that was cut ends in the middle.
             let detail = if error.is_eof() { "the file is cut short here".into() } else { error.to_string() };
@@ -184,9 +185,9 @@ pub async fn import<S: Store>(store: &S, text: &str) -> Result<Imported, StoreEr
 }
 
 /// Caps that hold before any parser sees the text.
-fn check_text(text: &str) -> Result<(), String> {
-    if text.len() > MAX_LINE_BYTES {
-        return Err(format!("{} bytes long, {MAX_LINE_BYTES} are read at most", text.len()));
+pub(super) fn check_text(text: &str, most: usize) -> Result<(), String> {
+    if text.len() > most {
+        return Err(format!("{} bytes long, {most} are read at most", text.len()));
     }
     let (mut depth, mut in_string, mut escaped) = (0_u32, false, false);
     for byte in text.bytes() {
@@ -213,7 +214,7 @@ fn check_record(record: &Record) -> Result<(), String> {
     if record.id.is_empty() {
         return Err("the record has no id".into());
     }
-    check_text(&record.json)?;
+    check_text(&record.json, MAX_LINE_BYTES)?;
     match record.collection {
         Collection::Runs => reads::<Run>(&record.json),
         Collection::ItemResults => reads::<ItemResult>(&record.json),
@@ -224,6 +225,7 @@ fn check_record(record: &Record) -> Result<(), String> {
         Collection::Studies => reads::<Study>(&record.json),
         Collection::Withdrawals => reads::<Withdrawal>(&record.json),
         Collection::References => reads::<Reference>(&record.json),
+        Collection::Packets => reads::<Packet>(&record.json),
     }
     .map_err(|detail| format!("record {:?} is not of its kind: {detail}", record.id))
 }

@@ -122,11 +122,14 @@ impl Store for IndexedDb {
 
     async fn withdraw(&self, withdrawal: &Record) -> Result<(), StoreError> {
         self.with_connection(async |database| {
-            let collections = [Collection::Sessions, Collection::Judgments, Collection::Withdrawals];
+            let collections =
+                [Collection::Sessions, Collection::Judgments, Collection::Packets, Collection::Withdrawals];
             let transaction = write_transaction(database, &collections)?;
             let done = completion(&transaction);
             add(&transaction, withdrawal)?;
-            for (collection, index) in [(Collection::Sessions, BY_ID), (Collection::Judgments, BY_PARENT)] {
+            let held =
+                [(Collection::Sessions, BY_ID), (Collection::Judgments, BY_PARENT), (Collection::Packets, BY_ID)];
+            for (collection, index) in held {
                 let store = transaction.object_store(store_name(collection))?;
                 let keys = store.index(index)?.get_all_keys_with_key(&withdrawal.id.as_str().into())?;
                 for key in Array::from(&result(&keys).await?).iter() {

@@ -1,9 +1,11 @@
 //! Everything that outlives the page. Records are append-only JSON texts: what is exported is what is stored.
 
 use crate::study::judgment::Judgment;
+use crate::study::packet::Packet;
 use crate::study::session::{SessionRecord, Withdrawal};
 use crate::study::study::Study;
 
+pub mod answers;
 #[cfg(target_arch = "wasm32")]
 pub mod any;
 #[cfg(target_arch = "wasm32")]
@@ -41,11 +43,14 @@ pub enum Collection {
     Withdrawals,
     /// [`crate::eval::stimuli::Reference`]: similarities from a person's file; id = its hash.
     References,
+    /// [`Packet`]: sessions of other people, collected from them; id = session id, parent = hash of the study; the newest
+    /// record of an id counts.
+    Packets,
 }
 
 impl Collection {
     /// Every collection.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Runs,
         Self::ItemResults,
         Self::Sessions,
@@ -55,6 +60,7 @@ impl Collection {
         Self::Studies,
         Self::Withdrawals,
         Self::References,
+        Self::Packets,
     ];
 }
 
@@ -114,6 +120,14 @@ impl Record {
         Self::new(Collection::Studies, study.hash(), "", study)
     }
 
+    /// The record of a session of somebody else.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn of_packet(packet: &Packet) -> Result<Self, StoreError> {
+        Self::new(Collection::Packets, packet.session_id(), packet.study_sha256(), packet)
+    }
+
     /// The record of a withdrawal.
     ///
     /// # Errors
@@ -125,7 +139,7 @@ impl Record {
     /// The session that the record belongs to, if it is of one.
     fn session_id(&self) -> Option<&str> {
         match self.collection {
-            Collection::Sessions => Some(&self.id),
+            Collection::Sessions | Collection::Packets => Some(&self.id),
             Collection::Judgments => Some(&self.parent),
             _ => None,
         }
@@ -170,6 +184,12 @@ pub enum StoreError {
         /// Line, from 1; the header is line 1.
         line: u64,
         /// What is wrong there.
+        detail: String,
+    },
+    /// A file of answers that is none.
+    #[error("{detail}")]
+    Foreign {
+        /// What it is not.
         detail: String,
     },
     /// Anything else.

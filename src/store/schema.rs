@@ -29,6 +29,7 @@ pub const MIGRATIONS: &[&[Step]] = &[
     &[Step::Create(Collection::Verdicts)],
     &[Step::Create(Collection::Studies), Step::Create(Collection::Withdrawals)],
     &[Step::Create(Collection::References)],
+    &[Step::Create(Collection::Packets)],
 ];
 
 /// The newest version.
@@ -53,6 +54,7 @@ pub const fn store_name(collection: Collection) -> &'static str {
         Collection::Studies => "studies",
         Collection::Withdrawals => "withdrawals",
         Collection::References => "references",
+        Collection::Packets => "packets",
     }
 }
 

@@ -1,5 +1,6 @@
 //! Lays out the trials of a session: order, sides, repeats and catch trials, all from one seed.
 
+use super::design::Design;
 use super::study::{CatchTrial, Stimulus, Study};
 use super::trial::{Trial, TrialKind};
 use crate::stats::rng::Pcg32;
@@ -43,9 +44,7 @@ pub fn trials(study: &Study, seed: u64) -> Vec<Trial> {
                 let original = shown(study, &places);
                 let found = trials.iter().find(|trial| trial.kind == TrialKind::Main && trial.stimuli == original);
                 if let Some(trial) = found.map(|trial| trial.index) {
-                    if !places.is_empty() {
-                        places.rotate_left(1);
-                    }
+                    study.design.reordered(&mut places);
                     push(&mut trials, TrialKind::RepeatOf { trial }, shown(study, &places));
                 }
             }
@@ -76,7 +75,9 @@ fn catch_stimuli(study: &Study, catch: &CatchTrial, rng: &mut Pcg32) -> Vec<Stim
     } else {
         catch.stimuli.iter().filter_map(|id| study.stimuli.iter().position(|it| it.id == *id)).collect()
     };
-    rng.shuffle(&mut places);
+    // An anchor stays first.
+    let anchors = usize::from(matches!(study.design, Design::AnchoredTriplet { .. })).min(places.len());
+    rng.shuffle(&mut places[anchors..]);
     shown(study, &places)
 }
 

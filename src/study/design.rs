@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::study::{Scale, Stimulus};
 use super::trial::{Answer, Expected, Trial, TrialKind};
-use super::{StudyError, label, pair_rating, preference, triplet};
+use super::{
+    StudyError, anchored_triplet, answer_rating, arrangement, free_label, label, pair_rating, preference, triplet,
+};
 use crate::stats::rng::Pcg32;
 
 /// Most main trials of a session.
@@ -56,6 +58,32 @@ pub enum Design {
         /// Asks how sure, if given.
         confidence: Option<Scale>,
     },
+    /// Which of two is closer to a third ([`anchored_triplet`]).
+    AnchoredTriplet {
+        /// Questions of a session.
+        n_trials: u32,
+    },
+    /// How an answer to a prompt is on several axes, not knowing where it comes from ([`answer_rating`]).
+    AnswerRating {
+        /// What was answered.
+        prompts: Vec<Prompt>,
+        /// What is rated; `text` is what is asked.
+        axes: Vec<Label>,
+        /// How it is rated.
+        scale: Scale,
+    },
+    /// What is this, in one's own words, or "I can't tell" ([`free_label`]).
+    FreeLabel {
+        /// Longest name in characters.
+        max_chars: u32,
+    },
+    /// What is alike is put close together on a field ([`arrangement`]).
+    Arrangement {
+        /// Things on the field at once.
+        n_shown: u32,
+        /// Fields of a session.
+        n_trials: u32,
+    },
 }
 
 /// A made-up participant, for tests and previews. Its sessions are begun with
@@ -78,7 +106,10 @@ impl Design {
             Self::PairRating { .. } => "How similar are these two?",
             Self::Triplet { .. } => "Which one is the odd one out?",
             Self::Preference { .. } => "Which answer is better?",
-            Self::Label { .. } => "What is this?",
+            Self::Label { .. } | Self::FreeLabel { .. } => "What is this?",
+            Self::AnchoredTriplet { .. } => "Which of the two is closer to the one above?",
+            Self::AnswerRating { .. } => "How is this answer?",
+            Self::Arrangement { .. } => "Put what is alike close together.",
         }
     }
 
@@ -86,8 +117,10 @@ impl Design {
     /// third of a second, but nobody reads two answers in one.
     pub fn too_fast_millis(&self) -> f64 {
         match self {
-            Self::Preference { .. } => 1000.0,
-            Self::PairRating { .. } | Self::Triplet { .. } | Self::Label { .. } => 300.0,
+            Self::Preference { .. } | Self::AnswerRating { .. } | Self::FreeLabel { .. } => 1000.0,
+            // A second for each thing would be slow; a fifth is faster than anybody can put it down.
+            Self::Arrangement { n_shown, .. } => 200.0 * f64::from(*n_shown),
+            Self::PairRating { .. } | Self::Triplet { .. } | Self::Label { .. } | Self::AnchoredTriplet { .. } => 300.0,
         }
     }
 
@@ -95,8 +128,9 @@ impl Design {
     pub fn n_shown(&self) -> usize {
         match self {
             Self::PairRating { .. } | Self::Preference { .. } => 2,
-            Self::Triplet { .. } => 3,
-            Self::Label { .. } => 1,
+            Self::Triplet { .. } | Self::AnchoredTriplet { .. } => 3,
+            Self::Label { .. } | Self::AnswerRating { .. } | Self::FreeLabel { .. } => 1,
+            Self::Arrangement { n_shown, .. } => *n_shown as usize,
         }
     }
 
@@ -104,9 +138,11 @@ impl Design {
     pub fn n_main(&self, stimuli: &[Stimulus]) -> usize {
         match self {
             Self::PairRating { .. } => pair_rating::n_pairs(stimuli.len()),
-            Self::Triplet { n_trials } => *n_trials as usize,
+            Self::Triplet { n_trials } | Self::AnchoredTriplet { n_trials } | Self::Arrangement { n_trials, .. } => {
+                *n_trials as usize
+            }
             Self::Preference { .. } => preference::pairs(stimuli).len(),
-            Self::Label { .. } => stimuli.len(),
+            Self::Label { .. } | Self::AnswerRating { .. } | Self::FreeLabel { .. } => stimuli.len(),
         }
     }
 
@@ -116,7 +152,42 @@ impl Design {
             Self::PairRating { .. } => pair_rating::main_trials(stimuli.len(), rng),
             Self::Triplet { n_trials } => triplet::main_trials(stimuli.len(), *n_trials as usize, rng),
             Self::Preference { .. } => preference::main_trials(stimuli, rng),
-            Self::Label { .. } => label::main_trials(stimuli.len(), rng),
+            Self::Label { .. } | Self::FreeLabel { .. } => label::main_trials(stimuli.len(), rng),
+            Self::AnchoredTriplet { n_trials } => anchored_triplet::main_trials(stimuli.len(), *n_trials as usize, rng),
+            Self::AnswerRating { .. } => answer_rating::main_trials(stimuli.len(), rng),
+            Self::Arrangement { n_shown, n_trials } => {
+                arrangement::main_trials(stimuli.len(), *n_shown as usize, *n_trials as usize, rng)
+            }
+        }
+    }
+
+    /// Another order of the same stimuli for a repeat; an anchor stays where it is.
+    pub(super) fn reordered(&self, places: &mut [usize]) {
+        match (self, places) {
+            (_, []) => {}
+            (Self::AnchoredTriplet { .. }, [_, rest @ ..]) => rest.rotate_left(1.min(rest.len())),
+            (_, places) => places.rotate_left(1),
+        }
+    }
+
+    /// Whether two stimuli that look the same could not be told apart in its results.
+    pub(super) fn needs_different_texts(&self) -> bool {
+        matches!(
+            self,
+            Self::PairRating { .. } | Self::Triplet { .. } | Self::AnchoredTriplet { .. } | Self::Arrangement { .. }
+        )
+    }
+
+    /// Whether it says how alike stimuli are.
+    pub fn is_about_similarity(&self) -> bool {
+        self.needs_different_texts()
+    }
+
+    /// Prompts whose answers are judged.
+    pub fn prompts(&self) -> &[Prompt] {
+        match self {
+            Self::Preference { prompts } | Self::AnswerRating { prompts, .. } => prompts,
+            _ => &[],
         }
     }
 
@@ -127,17 +198,30 @@ impl Design {
             Self::Triplet { n_trials } => triplet::validate_design(*n_trials, stimuli.len()),
             Self::Preference { prompts } => preference::validate_design(prompts, stimuli),
             Self::Label { labels, confidence } => label::validate_design(labels, confidence.as_ref(), stimuli),
+            Self::AnchoredTriplet { n_trials } => anchored_triplet::validate_design(*n_trials, stimuli.len()),
+            Self::AnswerRating { prompts, axes, scale } => {
+                answer_rating::validate_design(prompts, axes, scale, stimuli)
+            }
+            Self::FreeLabel { max_chars } => free_label::validate_design(*max_chars),
+            Self::Arrangement { n_shown, n_trials } => arrangement::validate_design(*n_shown, *n_trials, stimuli.len()),
         }
     }
 
     /// Checks that this can be an expected answer for these stimuli.
     pub(super) fn validate_expected(&self, expected: &Expected, stimuli: &[&str]) -> Result<(), String> {
         match (self, expected) {
-            (Self::PairRating { scale }, Expected::Rating { lowest, highest }) => {
+            (Self::PairRating { scale } | Self::AnswerRating { scale, .. }, Expected::Rating { lowest, highest }) => {
                 if lowest <= highest && scale.contains(*lowest) && scale.contains(*highest) {
                     Ok(())
                 } else {
                     Err(format!("{lowest} to {highest} is not on the scale"))
+                }
+            }
+            (Self::AnchoredTriplet { .. }, Expected::Stimulus { id }) => {
+                if stimuli.iter().skip(1).any(|it| it == id) {
+                    Ok(())
+                } else {
+                    Err(format!("{id:?} is not one of the two"))
                 }
             }
             (Self::Triplet { .. } | Self::Preference { .. }, Expected::Stimulus { id }) => {
@@ -146,7 +230,8 @@ impl Design {
             (Self::Label { labels, .. }, Expected::Label { label: Some(label) }) => {
                 if labels.iter().any(|it| it.id == *label) { Ok(()) } else { Err(format!("no label is {label:?}")) }
             }
-            (Self::Label { .. }, Expected::Label { label: None }) => Ok(()),
+            (Self::FreeLabel { .. }, Expected::Label { .. })
+            | (Self::Label { .. }, Expected::Label { label: None }) => Ok(()),
             _ => Err("it is of another design".to_owned()),
         }
     }
@@ -160,6 +245,14 @@ impl Design {
             (Self::PairRating { scale }, Answer::Rating { rating }) => pair_rating::validate(*rating, scale),
             (Self::Triplet { .. }, Answer::OddOne { stimulus }) => triplet::validate(stimulus, trial),
             (Self::Preference { .. }, Answer::Preference { .. }) => Ok(()),
+            (Self::AnchoredTriplet { .. }, Answer::Closer { stimulus }) => anchored_triplet::validate(stimulus, trial),
+            (Self::AnswerRating { axes, scale, .. }, Answer::Ratings { ratings }) => {
+                answer_rating::validate(ratings, axes, scale)
+            }
+            (Self::FreeLabel { max_chars }, Answer::FreeLabel { text }) => {
+                free_label::validate(text.as_deref(), *max_chars)
+            }
+            (Self::Arrangement { .. }, Answer::Arrangement { points }) => arrangement::validate(points, trial),
             (Self::Label { labels, confidence }, Answer::Label { label, confidence: given }) => {
                 label::validate(label.as_deref(), *given, labels, confidence.as_ref())
             }
@@ -182,7 +275,12 @@ impl Design {
         if let (TrialKind::Catch { expected, .. }, true) = (&trial.kind, participant.attentive) {
             let side = |id: &str| trial.stimuli.iter().position(|stimulus| stimulus.id == id);
             return match (self, expected) {
+                (Self::AnswerRating { axes, .. }, Expected::Rating { lowest, .. }) => {
+                    Answer::Ratings { ratings: vec![*lowest; axes.len()] }
+                }
                 (_, Expected::Rating { lowest, .. }) => Answer::Rating { rating: *lowest },
+                (Self::AnchoredTriplet { .. }, Expected::Stimulus { id }) => Answer::Closer { stimulus: id.clone() },
+                (Self::FreeLabel { .. }, Expected::Label { label }) => Answer::FreeLabel { text: label.clone() },
                 (Self::Preference { .. }, Expected::Stimulus { id }) => {
                     let preferred = if side(id) == Some(0) {
                         super::trial::Preferred::Left
@@ -200,6 +298,10 @@ impl Design {
             Self::Triplet { .. } => triplet::simulate(uniform, participant, trial),
             Self::Preference { .. } => preference::simulate(uniform, participant, trial),
             Self::Label { labels, .. } => label::simulate(uniform, participant, trial, labels, confidence),
+            Self::AnchoredTriplet { .. } => anchored_triplet::simulate(uniform, participant, trial),
+            Self::AnswerRating { axes, scale, .. } => answer_rating::simulate(uniform, participant, trial, axes, scale),
+            Self::FreeLabel { .. } => free_label::simulate(uniform, participant, trial),
+            Self::Arrangement { .. } => arrangement::simulate(uniform, participant, trial),
         }
     }
 }

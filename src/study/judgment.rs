@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::arrangement;
+use super::design::Design;
 use super::study::Study;
 use super::trial::{Answer, TrialKind};
+use crate::stats::rdm::pair_index;
 
 /// Version of the judgment record's shape.
 pub const JUDGMENT_SCHEMA: u32 = 1;
@@ -144,12 +147,33 @@ pub fn main_judgments<'a>(study: &Study, judgments: &'a [Judgment]) -> Vec<&'a J
     main
 }
 
+/// What one answer says about the similarity of pairs: the rating of its pair; or, of an odd one out, 1 for the pair
+/// that stayed and 0 for the two others. `add` gets two stimulus ids and the value.
+pub fn pair_values(answer: &Answer, stimuli: &[String], add: &mut dyn FnMut(&str, &str, f64)) {
+    match (answer, stimuli) {
+        (Answer::Rating { rating }, [left, right]) => add(left, right, f64::from(*rating)),
+        (Answer::OddOne { stimulus: odd }, [a, b, c]) => {
+            for (first, second) in [(a, b), (a, c), (b, c)] {
+                add(first, second, if first == odd || second == odd { 0.0 } else { 1.0 });
+            }
+        }
+        (Answer::Closer { stimulus: closer }, [anchor, left, right]) => {
+            for it in [left, right] {
+                add(anchor, it, if it == closer { 1.0 } else { 0.0 });
+            }
+        }
+        _ => {}
+    }
+}
+
 /// Similarity of each pair over the main trials of one or more sessions: labels in the study's order, and the square
 /// symmetric matrix row by row (n × n). `None` on the diagonal and for pairs that were never judged.
 ///
 /// Of a rating study it is the mean rating, in the unit of its scale. Of an odd-one-out study it is the share of the
 /// triplets with both in which they stayed together, from 0 to 1 (how Hebart et al. 2020 measure similarity from
-/// choices); by chance it is one third. Repeats, catch trials, practice and judgments of another study or version do
+/// choices); by chance it is one third. Of anchored triplets it is the share in which one was closer to the other; by
+/// chance one half. Of arrangements it is 1 minus the dissimilarity of inverse MDS ([`arrangement::inverse_mds`]), a mean
+/// over sessions. Repeats, catch trials, practice and judgments of another study or version do
 /// not count.
 pub fn similarity_matrix(study: &Study, judgments: &[Judgment]) -> (Vec<String>, Vec<Option<f64>>) {
     let n = study.stimuli.len();
@@ -168,15 +192,27 @@ pub fn similarity_matrix(study: &Study, judgments: &[Judgment]) -> (Vec<String>,
             }
         }
     };
-    for judgment in main_judgments(study, judgments) {
-        match (judgment.answer(), judgment.stimuli.as_slice()) {
-            (Some(Answer::Rating { rating }), [left, right]) => add(left, right, f64::from(*rating)),
-            (Some(Answer::OddOne { stimulus: odd }), [a, b, c]) => {
-                for (first, second) in [(a, b), (a, c), (b, c)] {
-                    add(first, second, if first == odd || second == odd { 0.0 } else { 1.0 });
+    let main = main_judgments(study, judgments);
+    for judgment in &main {
+        if let Some(answer) = judgment.answer() {
+            pair_values(answer, &judgment.stimuli, &mut add);
+        }
+    }
+    if matches!(study.design, Design::Arrangement { .. }) {
+        let mut sessions: BTreeMap<&str, Vec<&Judgment>> = BTreeMap::new();
+        for judgment in main {
+            sessions.entry(&judgment.session_id).or_default().push(judgment);
+        }
+        for judgments in sessions.into_values() {
+            let values = arrangement::of_judgments(n, &judgments, &|id| place.get(id).copied());
+            for (i, a) in study.stimuli.iter().enumerate() {
+                for (j, b) in study.stimuli.iter().enumerate().skip(i + 1) {
+                    let value = values[pair_index(i, j, n)];
+                    if !value.is_nan() {
+                        add(&a.id, &b.id, 1.0 - value);
+                    }
                 }
             }
-            _ => {}
         }
     }
     let labels = study.stimuli.iter().map(|stimulus| stimulus.text.clone()).collect();

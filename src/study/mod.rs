@@ -7,11 +7,18 @@
 //! back is a record too. [`chain`] ties the records of a session together. [`session::Session::resume`] rebuilds the
 //! session from them after a reload, and [`quality`] and [`judgment::similarity_matrix`] read them afterwards.
 
+pub mod anchored_triplet;
+pub mod answer_rating;
+pub mod arrangement;
 pub mod assign;
 pub mod chain;
 pub mod design;
+pub mod draft;
+pub mod free_label;
+pub mod gathering;
 pub mod judgment;
 pub mod label;
+pub mod packet;
 pub mod pair_rating;
 pub mod preference;
 pub mod quality;

@@ -30,7 +30,8 @@ pub(super) fn pairs(stimuli: &[Stimulus]) -> Vec<(usize, usize)> {
     pairs
 }
 
-pub(super) fn validate_design(prompts: &[Prompt], stimuli: &[Stimulus]) -> Result<(), StudyError> {
+/// Checks that prompts differ and that every stimulus belongs to one.
+pub(super) fn validate_prompts(prompts: &[Prompt], stimuli: &[Stimulus]) -> Result<(), StudyError> {
     let mut ids = BTreeSet::new();
     for (index, prompt) in prompts.iter().enumerate() {
         if prompt.id.is_empty() || prompt.text.trim().is_empty() {
@@ -50,6 +51,11 @@ pub(super) fn validate_design(prompts: &[Prompt], stimuli: &[Stimulus]) -> Resul
             return Err(StudyError::field(&format!("stimuli[{index}].group"), detail));
         }
     }
+    Ok(())
+}
+
+pub(super) fn validate_design(prompts: &[Prompt], stimuli: &[Stimulus]) -> Result<(), StudyError> {
+    validate_prompts(prompts, stimuli)?;
     if pairs(stimuli).is_empty() {
         return Err(StudyError::field("stimuli", "no prompt has answers of two sources"));
     }

@@ -81,7 +81,8 @@ pub struct Quality {
     pub n_repeats: u32,
     /// Repeats with the same answer as the first time.
     pub n_repeats_same: u32,
-    /// Mean absolute distance between first and second rating as a share of the scale's width; of other designs the
+    /// Mean absolute distance between first and second rating as a share of the scale's width, or of places as a share of
+    /// the field's; of other designs the
     /// share of repeats answered differently; `None` without repeats.
     pub repeat_distance: Option<f64>,
     /// Main answers faster than the design's limit.
@@ -148,6 +149,17 @@ pub fn of_session(study: &Study, records: &[Judgment]) -> Quality {
                     (Answer::Rating { rating: a }, Answer::Rating { rating: b }, Design::PairRating { scale }) => {
                         f64::from(a.abs_diff(*b)) / f64::from((scale.max - scale.min).max(1))
                     }
+                    (
+                        Answer::Ratings { ratings: a },
+                        Answer::Ratings { ratings: b },
+                        Design::AnswerRating { scale, .. },
+                    ) => {
+                        let gaps: f64 = a.iter().zip(b).map(|(a, b)| f64::from(a.abs_diff(*b))).sum();
+                        gaps / (a.len().max(1) as f64 * f64::from((scale.max - scale.min).max(1)))
+                    }
+                    (Answer::Arrangement { points: a }, Answer::Arrangement { points: b }, _) => {
+                        moved(&first.stimuli, a, &judgment.stimuli, b)
+                    }
                     _ => f64::from(u8::from(!same)),
                 };
             }
@@ -177,10 +189,17 @@ fn flags(study: &Study, quality: &Quality) -> Vec<Flag> {
     flag(FlagName::TooFast, fast, TOO_FAST_SHARE, fast > TOO_FAST_SHARE);
     let (run, limit) = (f64::from(quality.longest_run), f64::from(STRAIGHT_LINE));
     // The same label many times in a row may simply be right.
-    let choice_of_sides = !matches!(study.design, Design::Label { .. });
+    let choice_of_sides = !matches!(
+        study.design,
+        Design::Label { .. } | Design::FreeLabel { .. } | Design::AnswerRating { .. } | Design::Arrangement { .. }
+    );
     flag(FlagName::StraightLining, run, limit, choice_of_sides && run >= limit);
     if let Some(distance) = quality.repeat_distance {
-        let limit = if matches!(study.design, Design::PairRating { .. }) { REPEAT_DISTANCE } else { REPEAT_CHANGED };
+        let by_distance = matches!(
+            study.design,
+            Design::PairRating { .. } | Design::AnswerRating { .. } | Design::Arrangement { .. }
+        );
+        let limit = if by_distance { REPEAT_DISTANCE } else { REPEAT_CHANGED };
         flag(FlagName::Unreliable, distance, limit, quality.n_repeats >= LEAST_REPEATS && distance > limit);
     }
     let left = share(quality.n_focus_lost);
@@ -188,6 +207,17 @@ fn flags(study: &Study, quality: &Quality) -> Vec<Flag> {
     let (wrong, limit) = (f64::from(quality.n_misunderstood), f64::from(MISUNDERSTOOD));
     flag(FlagName::Misunderstood, wrong, limit, quality.n_misunderstood >= MISUNDERSTOOD);
     flags
+}
+
+/// Mean distance between where things lay the first and the second time, as a share of the field's width.
+fn moved(before: &[String], a: &[(u16, u16)], after: &[String], b: &[(u16, u16)]) -> f64 {
+    let mut sum = 0.0;
+    for (id, (x, y)) in before.iter().zip(a) {
+        if let Some((_, (u, v))) = after.iter().zip(b).find(|(it, _)| *it == id) {
+            sum += libm::hypot(f64::from(*x) - f64::from(*u), f64::from(*y) - f64::from(*v));
+        }
+    }
+    sum / (before.len().max(1) as f64 * f64::from(super::arrangement::FIELD))
 }
 
 fn median(values: &mut [f64]) -> Option<f64> {

@@ -168,6 +168,24 @@ impl Session {
     /// [`StudyError::Study`] or [`StudyError::Consent`] as [`Self::begin`]; [`StudyError::Record`] if the records
     /// belong to another session, study or version, or do not follow each other.
     pub fn resume(study: &Study, record: SessionRecord, judgments: &[Judgment]) -> Result<Self, StudyError> {
+        let mut session = Self::of_record(study, record)?;
+        let mut seen: BTreeMap<&str, &Judgment> = BTreeMap::new();
+        for judgment in judgments {
+            if seen.insert(&judgment.uuid, judgment).is_some_and(|earlier| earlier == judgment) {
+                continue;
+            }
+            session
+                .replay(judgment)
+                .map_err(|detail| StudyError::Record { uuid: judgment.uuid.clone(), detail: detail.into() })?;
+        }
+        Ok(session)
+    }
+
+    /// A session with this record and no answer yet.
+    ///
+    /// # Errors
+    /// [`StudyError::Record`] if the record is of another study, and as [`Self::begin`].
+    pub(super) fn of_record(study: &Study, record: SessionRecord) -> Result<Self, StudyError> {
         if record.schema != SESSION_SCHEMA
             || record.study_id != study.id
             || record.study_version != study.version
@@ -181,15 +199,6 @@ impl Session {
         let mut session = Self::new(study, record.seed, id, record.consent, record.started_at, labeller)?;
         session.head = chain::root(&record);
         session.record = record;
-        let mut seen: BTreeMap<&str, &Judgment> = BTreeMap::new();
-        for judgment in judgments {
-            if seen.insert(&judgment.uuid, judgment).is_some_and(|earlier| earlier == judgment) {
-                continue;
-            }
-            session
-                .replay(judgment)
-                .map_err(|detail| StudyError::Record { uuid: judgment.uuid.clone(), detail: detail.into() })?;
-        }
         Ok(session)
     }
 
@@ -291,6 +300,11 @@ impl Session {
     /// The code that a finished session gives, to be handed to whoever asked for it.
     pub fn completion_code(&self) -> Option<String> {
         self.is_finished().then(|| chain::completion_code(&self.head))
+    }
+
+    /// Hash of the newest record: what the next one points to.
+    pub fn head(&self) -> &str {
+        &self.head
     }
 
     /// The record to store when the session begins.

@@ -12,8 +12,10 @@ use super::trial::Expected;
 
 /// Version of the study file's shape.
 pub const STUDY_SCHEMA: u32 = 1;
-/// Largest study file that is read, in bytes.
-pub const MAX_BYTES: usize = 512 << 10;
+/// Largest study file that is read, in bytes; pictures may be in it.
+pub const MAX_BYTES: usize = 4 << 20;
+/// Largest picture inside of a study, as text.
+const MAX_PICTURE: usize = 200 << 10;
 /// Most stimuli of a study.
 pub const MAX_STIMULI: usize = 512;
 
@@ -35,7 +37,7 @@ pub struct Stimulus {
     pub id: String,
     /// What is shown, always drawn as plain text; for a picture its description for those who cannot see it.
     pub text: String,
-    /// Path of a picture of this site.
+    /// Path of a picture of this site, or the picture itself as a `data:` address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
     /// What it belongs to; for an answer the id of its prompt.
@@ -237,9 +239,7 @@ impl Study {
                 return wrong(&format!("stimuli[{index}].id"), format!("{:?} is there twice", stimulus.id));
             }
             // Two words that look the same could not be told apart in any figure or comparison.
-            if matches!(self.design, Design::PairRating { .. } | Design::Triplet { .. })
-                && !texts.insert(stimulus.text.as_str())
-            {
+            if self.design.needs_different_texts() && !texts.insert(stimulus.text.as_str()) {
                 return wrong(&format!("stimuli[{index}].text"), format!("{:?} is there twice", stimulus.text));
             }
         }
@@ -279,11 +279,13 @@ impl Study {
                     return Err(StudyError::field(&field, format!("{:?} is judged later", stimulus.id)));
                 }
             }
-            let prompts = match &self.design {
-                Design::Preference { prompts } => prompts.as_slice(),
-                _ => continue,
-            };
-            if let [left, right] = stimuli.as_slice()
+            let prompts = self.design.prompts();
+            if let (Design::AnswerRating { .. }, [only]) = (&self.design, stimuli.as_slice())
+                && !prompts.iter().any(|it| Some(&it.id) == only.group.as_ref())
+            {
+                return Err(StudyError::field(&field, "its answer is not to a prompt of this study"));
+            }
+            if let (Design::Preference { .. }, [left, right]) = (&self.design, stimuli.as_slice())
                 && (left.group != right.group || !prompts.iter().any(|it| Some(&it.id) == left.group.as_ref()))
             {
                 return Err(StudyError::field(&field, "its two answers are not to one prompt of this study"));
@@ -310,7 +312,14 @@ impl Study {
             if by_chance && catch.instruction.is_none() {
                 return wrong("without stimuli of its own it needs an instruction".into());
             }
-            if by_chance && !matches!(self.design, Design::PairRating { .. } | Design::Label { .. }) {
+            let any_stimuli = matches!(
+                self.design,
+                Design::PairRating { .. }
+                    | Design::Label { .. }
+                    | Design::AnswerRating { .. }
+                    | Design::FreeLabel { .. }
+            );
+            if by_chance && !any_stimuli {
                 return wrong("this design needs the catch trial's own stimuli".into());
             }
             if !by_chance && catch.stimuli.len() != self.design.n_shown() {
@@ -331,17 +340,30 @@ impl Study {
     }
 }
 
-/// Pictures come from this site only, so that a study from a link can make nobody's browser call another host.
+/// A PNG, JPEG or `WebP` picture as a `data:` address; an SVG could carry more than a picture.
+fn is_picture(image: &str) -> bool {
+    let kinds = ["data:image/webp;base64,", "data:image/png;base64,", "data:image/jpeg;base64,"];
+    let base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
+    image.len() <= MAX_PICTURE
+        && kinds.iter().any(|kind| image.strip_prefix(kind).is_some_and(|data| data.chars().all(base64)))
+}
+
+/// Pictures come from this site or from the study itself only, so that a study from a link can make nobody's browser call another host.
 fn check_stimulus(field: &str, stimulus: &Stimulus) -> Result<(), StudyError> {
     if stimulus.id.is_empty() || stimulus.text.trim().is_empty() {
         return Err(StudyError::field(field, format!("stimulus {:?} has no id or no text", stimulus.id)));
     }
-    if let Some(image) = &stimulus.image {
+    if let Some(image) = &stimulus.image
+        && !is_picture(image)
+    {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/');
         let kind = [".png", ".jpg", ".webp"].iter().any(|end| image.ends_with(end));
         if !image.chars().all(plain) || image.contains("..") || image.contains("//") || image.starts_with('/') || !kind
         {
-            let detail = format!("{image:?} is not the path of a .png, .jpg or .webp of this site");
+            let start: String = image.chars().take(60).collect();
+            let detail = format!(
+                "{start:?} is not the path of a .png, .jpg or .webp of this site, nor a picture of at most {MAX_PICTURE} characters"
+            );
             return Err(StudyError::field(&format!("{field}.image"), detail));
         }
     }

@@ -32,7 +32,14 @@ impl Expected {
     pub fn passes(&self, answer: &Answer, stimuli: &[String]) -> bool {
         match (self, answer) {
             (Self::Rating { lowest, highest }, Answer::Rating { rating }) => (lowest..=highest).contains(&rating),
-            (Self::Stimulus { id }, Answer::OddOne { stimulus }) => id == stimulus,
+            (Self::Stimulus { id }, Answer::OddOne { stimulus } | Answer::Closer { stimulus }) => id == stimulus,
+            (Self::Rating { lowest, highest }, Answer::Ratings { ratings }) => {
+                ratings.iter().all(|rating| (lowest..=highest).contains(&rating))
+            }
+            (Self::Label { label }, Answer::FreeLabel { text }) => {
+                let name = |text: &String| super::free_label::normalized(text);
+                label.as_ref().map(name) == text.as_ref().map(name)
+            }
             (Self::Stimulus { id }, Answer::Preference { preferred }) => {
                 preferred.side().and_then(|side| stimuli.get(side)) == Some(id)
             }
@@ -150,6 +157,26 @@ pub enum Answer {
         /// How sure, where the study asks.
         confidence: Option<u8>,
     },
+    /// Which of two is closer to a third.
+    Closer {
+        /// Its id.
+        stimulus: String,
+    },
+    /// How an answer is on each of the study's axes, in their order.
+    Ratings {
+        /// Whole numbers of the study's scale.
+        ratings: Vec<u8>,
+    },
+    /// What something is, in one's own words.
+    FreeLabel {
+        /// The name; `None` is the answer "I can't tell".
+        text: Option<String>,
+    },
+    /// Where things were put on a field, in the order shown.
+    Arrangement {
+        /// Left to right and top to bottom, 0 to [`super::arrangement::FIELD`].
+        points: Vec<(u16, u16)>,
+    },
     /// An option of a question about the instructions.
     Option {
         /// Which, from 0.
@@ -162,7 +189,18 @@ impl Answer {
     pub fn said(&self, stimuli: &[String]) -> String {
         match self {
             Self::Rating { rating } => rating.to_string(),
-            Self::OddOne { stimulus } => stimulus.clone(),
+            Self::OddOne { stimulus } | Self::Closer { stimulus } => stimulus.clone(),
+            Self::Ratings { ratings } => ratings.iter().map(u8::to_string).collect::<Vec<_>>().join(" "),
+            Self::FreeLabel { text } => {
+                text.as_deref().map_or_else(|| "=cannot_tell".to_owned(), super::free_label::normalized)
+            }
+            Self::Arrangement { points } => {
+                // By stimulus, so that it does not depend on the order shown.
+                let mut places: Vec<String> =
+                    stimuli.iter().zip(points).map(|(id, (x, y))| format!("{id} {x} {y}")).collect();
+                places.sort_unstable();
+                places.join("; ")
+            }
             Self::Preference { preferred } => match preferred.side().and_then(|side| stimuli.get(side)) {
                 Some(id) => id.clone(),
                 None if *preferred == Preferred::Tie => "=tie".to_owned(),
@@ -176,7 +214,7 @@ impl Answer {
     /// Which button was pressed, counted from 0, whatever stood behind it: for signs of straight-lining.
     pub fn button(&self, stimuli: &[String]) -> String {
         match self {
-            Self::OddOne { stimulus } => {
+            Self::OddOne { stimulus } | Self::Closer { stimulus } => {
                 stimuli.iter().position(|id| id == stimulus).map_or_else(String::new, |place| place.to_string())
             }
             Self::Preference { preferred } => {

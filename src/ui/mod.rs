@@ -5,13 +5,16 @@
     reason = "a component owns its properties: its view outlives the call"
 )]
 
+mod by_name;
 pub mod charts;
 pub mod components;
 pub mod device;
 mod download;
 pub mod pages;
+mod picture;
 pub mod sight_state;
 pub mod state;
+mod study_source;
 
 use leptos::prelude::*;
 use leptos_router::components::{A, Route, Router, Routes};
@@ -22,7 +25,9 @@ use wasm_bindgen::JsCast;
 use crate::study::judgment::Input;
 use components::notice_list::NoticeList;
 use pages::about_page::AboutPage;
+use pages::build_page::BuildPage;
 use pages::chat_page::ChatPage;
+use pages::class_page::ClassPage;
 use pages::data_page::DataPage;
 use pages::home_page::HomePage;
 use pages::judge_page::JudgePage;
@@ -82,6 +87,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/results") view=ResultsPage />
                     <Route path=path!("/similarity") view=SimilarityPage />
                     <Route path=path!("/judge") view=JudgePage />
+                    <Route path=path!("/build") view=BuildPage />
+                    <Route path=path!("/class") view=ClassPage />
                     <Route path=path!("/data") view=DataPage />
                     <Route path=path!("/about") view=AboutPage />
                 </Routes>

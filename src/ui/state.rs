@@ -28,6 +28,7 @@ use crate::store::any::AnyStore;
 use crate::store::backup::{self, Imported};
 use crate::store::weights::{self, CachedModel};
 use crate::store::{Collection, Record, Store, StoreError};
+use crate::study::draft::{Draft, Kind};
 use crate::study::session::Withdrawal;
 use crate::worker::client::{WorkerClient, loader_of};
 
@@ -59,6 +60,8 @@ pub struct State {
     pub chat: RwSignal<Chat>,
     /// Runs.
     pub runs: RwSignal<Runs>,
+    /// The study that is being built; it lasts as long as the page.
+    pub draft: RwSignal<Draft>,
     /// Notices.
     pub notices: RwSignal<Notices>,
     /// Changes whenever the cache of models may have changed.
@@ -85,7 +88,7 @@ fn notice_of(error: &StoreError) -> NoticeKind {
     match error {
         StoreError::Unavailable { .. } => NoticeKind::StorageUnavailable,
         StoreError::Blocked => NoticeKind::OtherTab,
-        StoreError::Import { .. } => NoticeKind::BadImport,
+        StoreError::Import { .. } | StoreError::Foreign { .. } => NoticeKind::BadImport,
         StoreError::Quota | StoreError::Corrupt { .. } | StoreError::Backend { .. } => NoticeKind::SaveFailed,
     }
 }
@@ -106,6 +109,7 @@ impl State {
             models: RwSignal::default(),
             chat: RwSignal::default(),
             runs: RwSignal::default(),
+            draft: RwSignal::new(Draft::template(Kind::PairRating)),
             notices: RwSignal::default(),
             cache_version: RwSignal::new(0),
             records_version: RwSignal::new(0),

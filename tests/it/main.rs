@@ -3,6 +3,7 @@
 
 mod abstention;
 mod catalog;
+mod classes;
 mod forward;
 mod honesty;
 mod items;

@@ -22,7 +22,8 @@ pub fn StimulusView(
                     on_picture.run(there);
                 }
             };
-            let source = format!("{}{path}", use_state().site_root());
+            // A study may carry its own pictures.
+            let source = if path.starts_with("data:") { path } else { format!("{}{path}", use_state().site_root()) };
             view! { <img class="trial-picture" src=source alt=stimulus.text on:load=move |_| tell(true) on:error=move |_| tell(false) /> }.into_any()
         }
     }

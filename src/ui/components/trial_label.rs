@@ -36,6 +36,7 @@ pub fn TrialLabel(
     let choose = move |label: Option<String>, input| match design.with_value(|design| choose_label(design, label)) {
         Choice::Answer(it) => answer.run((it, input)),
         Choice::Label(label) => pending.set(Some(label)),
+        Choice::Ratings(_) => {}
     };
     let name_of = {
         let labels = labels.clone();

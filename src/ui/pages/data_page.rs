@@ -25,6 +25,7 @@ fn name_of(collection: Collection) -> &'static str {
         Collection::Studies => "Studies taken part in",
         Collection::Withdrawals => "Withdrawn sessions",
         Collection::References => "Imported similarities",
+        Collection::Packets => "Sessions of a class",
     }
 }
 

@@ -1,6 +1,7 @@
 //! After the last trial: what came out, the model beside it where it can be, and the person's own file.
 
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 
 use super::judge_page::{Judging, WithdrawButton};
 use super::models_page::NeedsModel;
@@ -18,6 +19,7 @@ use crate::report::study_summary::{quality_sentences, study_figure};
 use crate::store::Collection;
 use crate::study::design::Design;
 use crate::study::judgment::similarity_matrix;
+use crate::study::packet::Packet;
 use crate::study::quality;
 use crate::study::session::Session;
 use crate::study::study::Study;
@@ -27,7 +29,7 @@ use crate::ui::download;
 use crate::ui::state::{State, words_of};
 
 /// Whether the model's rating task asks what this study asks: words on a scale of 1 to 7.
-fn model_can_rate(study: &Study) -> bool {
+pub(super) fn model_can_rate(study: &Study) -> bool {
     match &study.design {
         Design::PairRating { scale } => {
             (usize::from(scale.min), usize::from(scale.max)) == (1, RATINGS.len())
@@ -38,7 +40,7 @@ fn model_can_rate(study: &Study) -> bool {
 }
 
 /// The newest complete run of the model over the words of a study, and no others.
-async fn model_ratings(state: State, words: &[String]) -> Option<(Run, Vec<ItemResult>, Matrix)> {
+pub(super) async fn model_ratings(state: State, words: &[String]) -> Option<(Run, Vec<ItemResult>, Matrix)> {
     let runs: Vec<Run> = state.list(Collection::Runs, None).await;
     let wanted = words.len() * words.len().saturating_sub(1) / 2;
     for run in runs.into_iter().rev() {
@@ -134,6 +136,44 @@ pub(super) fn save(state: State, name: &str, kind: &str, text: Result<String, St
     }
 }
 
+/// The session as a text that can be handed to whoever collects answers.
+#[component]
+fn HandIn(judging: Judging, session: Session) -> impl IntoView {
+    let state = judging.state;
+    let text = Packet::of_session(&session).text();
+    let name = format!("packet-{}_{}.txt", session.study().id, session.record().id);
+    let said = RwSignal::new(String::new());
+    let copied = text.clone();
+    let copy = move |_| {
+        let writing = window().navigator().clipboard().write_text(&copied);
+        spawn_local(async move {
+            said.set(match wasm_bindgen_futures::JsFuture::from(writing).await {
+                Ok(_) => "Copied. Paste it into a message to whoever asked you.".to_owned(),
+                Err(_) => "This browser does not copy by itself: select the text and copy it.".to_owned(),
+            });
+        });
+    };
+    let file = text.clone();
+    view! {
+        <section class="panel stack" data-testid="hand-in">
+            <h2>"Hand in your answers"</h2>
+            <p>"If a teacher or a researcher collects answers, give them this text or this file. It holds your answers and when you gave them, and no name."</p>
+            <div class="field">
+                <label for="packet">"Your packet"</label>
+                <textarea id="packet" data-testid="packet" rows="3" readonly=true class="mono" prop:value=text></textarea>
+            </div>
+            <div class="row">
+                <button type="button" class="primary" data-testid="copy-packet" on:click=copy>"Copy it"</button>
+                <button type="button" data-testid="save-packet" on:click=move |_| save(state, &name, "text/plain", Ok(file.clone()))>"Save it as a file"</button>
+                {judging.locked.get_untracked().then(|| view! {
+                    <button type="button" data-testid="next-participant" on:click=move |_| judging.next_participant()>"Next participant"</button>
+                })}
+            </div>
+            <p role="status" data-testid="packet-status">{move || said.get()}</p>
+        </section>
+    }
+}
+
 /// What came out.
 #[component]
 pub fn EndView(
@@ -181,7 +221,7 @@ pub fn EndView(
             let all = session.records();
             files.push(("battles.csv", "Arena battles".to_owned(), "text/csv", csv(&battle_table(&study, all))));
         }
-        Design::PairRating { .. } | Design::Label { .. } => {}
+        _ => {}
     }
     let exports = files
         .into_iter()
@@ -193,6 +233,7 @@ pub fn EndView(
     view! {
         <section class="stack" data-testid="judge-end">
             <h2>"Thank you. This is how you see it"</h2>
+            {judging.locked.get_untracked().then(|| view! { <HandIn judging=judging session=session.clone() /> })}
             {figures}
             <section class="stack" data-testid="quality">
                 <h2>"How steady you were"</h2>
@@ -200,6 +241,7 @@ pub fn EndView(
             </section>
             {study.debrief.map(|text| view! { <section class="panel" data-testid="debrief"><h2>"What this was about"</h2><p>{text}</p></section> })}
             {code.map(|code| view! { <p>"Completion code: " <output class="mono" data-testid="completion-code">{code}</output> ". It follows from your answers; give it to whoever asked you to take part."</p> })}
+            {(!judging.locked.get_untracked()).then(|| view! { <HandIn judging=judging session=session.clone() /> })}
             <div class="row">
                 <button type="button" data-testid="download-judgments" on:click=as_json>"Save my answers"</button>
                 {exports}

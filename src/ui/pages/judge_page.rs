@@ -4,17 +4,16 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos_router::NavigateOptions;
 use leptos_router::components::A;
-use leptos_router::hooks::{use_location, use_navigate, use_query_map};
+use leptos_router::hooks::{use_location, use_navigate};
 use wasm_bindgen::JsCast;
 
 use super::judge_end::{EndView, save};
 use crate::app::judging::{Choice, GivenLabel, choice_of_key};
-use crate::eval::run::{ItemResult, Method, Run};
+use crate::eval::run::{Method, Run};
 use crate::eval::tasks;
 use crate::platform;
 use crate::platform::tab_lock::{TabLock, try_lock};
 use crate::protocol::NoticeKind;
-use crate::report::blind_study::study_of_runs;
 use crate::store::{Collection, Record};
 use crate::study::design::Design;
 use crate::study::judgment::{Input, Judgment, Labeller};
@@ -24,18 +23,21 @@ use crate::study::trial::{Answer, Trial, TrialKind};
 use crate::ui::Heading;
 use crate::ui::components::dialog::ConfirmButton;
 use crate::ui::components::progress_bar::ProgressBar;
+use crate::ui::components::trial_anchored_triplet::TrialAnchoredTriplet;
+use crate::ui::components::trial_answer_rating::TrialAnswerRating;
+use crate::ui::components::trial_arrangement::TrialArrangement;
+use crate::ui::components::trial_free_label::TrialFreeLabel;
 use crate::ui::components::trial_label::TrialLabel;
 use crate::ui::components::trial_pair_rating::TrialPairRating;
 use crate::ui::components::trial_preference::TrialPreference;
 use crate::ui::components::trial_question::TrialQuestion;
 use crate::ui::components::trial_triplet::TrialTriplet;
-use crate::ui::input_of;
 use crate::ui::state::{State, use_state};
+use crate::ui::study_source::{Wanted, fragment, link_of, shipped, use_wanted};
+use crate::ui::{input_of, to};
 
 /// Milliseconds after a trial appears in which an answer is taken for the one before it.
 const DEAD_MILLIS: f64 = 200.0;
-/// The study that opens without a choice.
-const FIRST_STUDY: &str = "everyday_words";
 
 /// What the page knows of the study.
 #[derive(Clone, Copy)]
@@ -54,6 +56,8 @@ pub struct Judging {
     focus_losses: RwSignal<u32>,
     /// The label that waits for its confidence.
     label: RwSignal<Option<GivenLabel>>,
+    /// Ratings that wait for the rest.
+    ratings: RwSignal<Vec<u8>>,
     /// Trials done at the last break that is over.
     rested: RwSignal<Option<usize>>,
     loaded: RwSignal<bool>,
@@ -61,19 +65,14 @@ pub struct Judging {
     withdrawn: RwSignal<bool>,
     /// Whether another tab goes on with the session.
     elsewhere: RwSignal<bool>,
+    /// Whether somebody only looks how it would be: nothing is stored, and no record passes for a person's.
+    pub preview: RwSignal<bool>,
+    /// Whether a teacher's link leaves nothing to choose.
+    pub locked: RwSignal<bool>,
+    /// A session of this device that somebody must say is theirs before it is shown.
+    found: RwSignal<Option<SessionRecord>>,
     /// Held as long as this tab may write to the session.
     lock: StoredValue<Option<TabLock>, LocalStorage>,
-}
-
-/// Which study is asked for by the page's address.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Wanted {
-    /// One of `public/studies`.
-    Shipped(String),
-    /// A whole study, from the part of a link that no server sees.
-    Link(String),
-    /// Two stored runs against each other.
-    Runs(String, String),
 }
 
 /// Name of the lock that the one tab with this session holds.
@@ -97,10 +96,14 @@ impl Judging {
             pictures: RwSignal::new(0),
             focus_losses: RwSignal::new(0),
             label: RwSignal::new(None),
+            ratings: RwSignal::new(Vec::new()),
             rested: RwSignal::new(None),
             loaded: RwSignal::new(false),
             withdrawn: RwSignal::new(false),
             elsewhere: RwSignal::new(false),
+            preview: RwSignal::new(false),
+            locked: RwSignal::new(false),
+            found: RwSignal::new(None),
             lock: StoredValue::new_local(None),
         }
     }
@@ -110,8 +113,15 @@ impl Judging {
         self.elsewhere.set(false);
         self.session.set(None);
         self.lock.set_value(None);
-        match self.study_of(wanted).await {
-            Ok(study) => self.open_study(study).await,
+        // Asked for now: the page may be left while the study is read.
+        let (preview, locked) = (wanted == Wanted::Preview, self.locked.get_untracked());
+        self.preview.set(preview);
+        match wanted.study(self.state).await {
+            Ok(study) if preview => {
+                self.study.set(Some(study));
+                self.loaded.set(true);
+            }
+            Ok(study) => self.open_study(study, locked).await,
             Err((kind, detail)) => {
                 self.study.set(None);
                 self.loaded.set(true);
@@ -120,50 +130,29 @@ impl Judging {
         }
     }
 
-    async fn study_of(self, wanted: Wanted) -> Result<Study, (NoticeKind, String)> {
-        let text = match wanted {
-            Wanted::Link(text) => text,
-            Wanted::Runs(a, b) => return self.study_of_runs(&a, &b).await,
-            Wanted::Shipped(id) => {
-                let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-                if !id.chars().all(plain) {
-                    return Err((NoticeKind::BadItems, format!("there is no study {id:?}")));
-                }
-                let text = self.state.fetch_text(&format!("studies/{id}.json")).await;
-                text.map_err(|detail| (NoticeKind::Network, detail))?
-            }
-        };
-        Study::from_json(&text).map_err(|error| (NoticeKind::BadItems, error.to_string()))
-    }
-
-    async fn study_of_runs(self, a: &str, b: &str) -> Result<Study, (NoticeKind, String)> {
-        let mut sides = Vec::new();
-        for id in [a, b] {
-            let run: Run = self
-                .state
-                .get(Collection::Runs, id)
-                .await
-                .ok_or_else(|| (NoticeKind::BadItems, format!("there is no stored run {id:?}")))?;
-            let mut results: Vec<ItemResult> = self.state.list(Collection::ItemResults, Some(id)).await;
-            results.sort_by_key(|result| result.index);
-            sides.push((run, results));
-        }
-        let [(first, first_results), (second, second_results)] = sides.as_slice() else {
-            return Err((NoticeKind::BadItems, "two runs are needed".to_owned()));
-        };
-        study_of_runs((first, first_results), (second, second_results))
-            .map_err(|error| (NoticeKind::BadItems, error.to_string()))
-    }
-
     /// Opens a study and goes on with its newest session, unless another tab does.
-    async fn open_study(self, study: Study) {
+    async fn open_study(self, study: Study, locked: bool) {
         let hash = study.hash();
         let records: Vec<SessionRecord> = self.state.list(Collection::Sessions, None).await;
         let newest = records.into_iter().rfind(|record| {
             record.study_sha256 == hash && !record.simulated && record.labeller == Labeller::Participant
         });
         self.elsewhere.set(false);
-        if let Some(record) = newest {
+        self.found.set(None);
+        self.study.set(Some(study.clone()));
+        match newest {
+            // On a shared device the last one's answers are nobody else's business.
+            Some(record) if locked => self.found.set(Some(record)),
+            Some(record) => self.resume(study, record).await,
+            None => {}
+        }
+        self.loaded.set(true);
+    }
+
+    /// Goes on with a stored session, unless another tab does.
+    async fn resume(self, study: Study, record: SessionRecord) {
+        self.found.set(None);
+        {
             if let Some(lock) = try_lock(&lock_name(&record.id)).await {
                 self.lock.set_value(Some(lock));
                 // Read only now: until here another tab may have written.
@@ -176,13 +165,25 @@ impl Judging {
                 self.elsewhere.set(true);
             }
         }
-        self.study.set(Some(study));
-        self.loaded.set(true);
+    }
+
+    /// Leaves a finished session to the next participant of this device.
+    pub(super) fn next_participant(self) {
+        self.session.set(None);
+        self.found.set(None);
+        self.lock.set_value(None);
     }
 
     fn begin(self) {
         let Some(study) = self.study.get_untracked() else { return };
         let now = platform::unix_millis();
+        if self.preview.get_untracked() {
+            match Session::begin_simulated(&study, platform::random_u64(), "preview".to_owned(), now) {
+                Ok(session) => self.session.set(Some(session)),
+                Err(error) => self.state.notify(NoticeKind::Unexpected, error.to_string()),
+            }
+            return;
+        }
         let consent = ConsentGiven { version: study.consent.version, at: now };
         self.withdrawn.set(false);
         match Session::begin(&study, platform::random_u64(), platform::random_id(), consent, now) {
@@ -211,6 +212,7 @@ impl Judging {
         let Some(mut session) = self.session.get_untracked() else { return };
         match change(&mut session) {
             Ok(None) => {}
+            Ok(Some(_)) if self.preview.get_untracked() => self.session.set(Some(session)),
             Ok(Some(judgment)) => {
                 self.saving.set(true);
                 spawn_local(async move {
@@ -269,12 +271,25 @@ impl Judging {
         if document().query_selector("dialog[open]").ok().flatten().is_some() {
             return;
         }
+        // What is typed is no shortcut, and things are moved with the keys of their own.
+        if event.target().is_some_and(|target| {
+            target.has_type::<web_sys::HtmlInputElement>() || target.has_type::<web_sys::HtmlTextAreaElement>()
+        }) {
+            return;
+        }
         let key = event.key();
+        let ratings = self.ratings.get_untracked();
         let waiting = self.label.get_untracked();
         match key.as_str() {
             "Backspace" | "Escape" | "u" | "U" if waiting.is_some() => {
                 event.prevent_default();
                 self.label.set(None);
+            }
+            "Backspace" | "Escape" | "u" | "U" if !ratings.is_empty() => {
+                event.prevent_default();
+                self.ratings.update(|it| {
+                    it.pop();
+                });
             }
             "Backspace" | "u" | "U" => {
                 event.prevent_default();
@@ -282,13 +297,14 @@ impl Judging {
             }
             _ => {
                 let choice = self.session.with_untracked(|session| {
-                    session.as_ref().and_then(|session| choice_of_key(session, &key, waiting.as_ref()))
+                    session.as_ref().and_then(|session| choice_of_key(session, &key, waiting.as_ref(), &ratings))
                 });
                 if let Some(choice) = choice {
                     event.prevent_default();
                     match choice {
                         Choice::Answer(answer) => self.answer(answer, Input::Keyboard),
                         Choice::Label(label) => self.label.set(Some(label)),
+                        Choice::Ratings(ratings) => self.ratings.set(ratings),
                     }
                 }
             }
@@ -298,6 +314,7 @@ impl Judging {
     /// Prepares for a trial that is about to be painted.
     fn show(self, trial: &Trial) {
         self.label.set(None);
+        self.ratings.set(Vec::new());
         self.focus_losses.set(0);
         self.shown_at.set(f64::MAX);
         let pictures = trial.stimuli.iter().filter(|stimulus| stimulus.image.is_some()).count();
@@ -335,28 +352,32 @@ fn ConsentView(judging: Judging, study: Study) -> impl IntoView {
     }
 }
 
-/// Longest link that is offered; some programs cut longer ones.
-const MAX_LINK_CHARS: usize = 30_000;
-
 /// A link that holds the whole study, or its file where it is too long for a link.
 #[component]
-fn ShareStudy(state: State, study: Study) -> impl IntoView {
-    let json = serde_json::to_string(&study).unwrap_or_default();
-    let link = format!("{}judge#study={}", state.site_root(), String::from(js_sys::encode_uri_component(&json)));
+pub fn ShareStudy(
+    /// The app.
+    state: State,
+    /// The study.
+    study: Study,
+    /// Whether it is open from the beginning.
+    #[prop(optional)]
+    open: bool,
+) -> impl IntoView {
+    let link = link_of(state, "judge", &study);
     let name = format!("study-{}.json", study.id);
-    let short = link.len() <= MAX_LINK_CHARS;
+    let short = link.is_some();
     let file = move |_| {
         let text = serde_json::to_string_pretty(&study).map_err(|error| error.to_string());
         save(state, &name, "application/json", text);
     };
     view! {
-        <details data-testid="share-study">
-            <summary>"Share this study"</summary>
+        <details data-testid="share-study" open=open>
+            <summary data-testid="share-study-open">"Share this study"</summary>
             <p>"The link holds the whole study; no server sees the part behind the #. Answers stay with whoever gives them, who can save and send them."</p>
             {short.then(|| view! {
                 <div class="field">
                     <label for="study-link">"Link to this study"</label>
-                    <input id="study-link" data-testid="study-link" readonly=true prop:value=link />
+                    <input id="study-link" data-testid="study-link" readonly=true prop:value=link.clone().unwrap_or_default() />
                 </div>
             })}
             <p><button type="button" data-testid="save-study" on:click=file>"Save the study as a file"</button></p>
@@ -440,7 +461,25 @@ fn ElsewhereView(judging: Judging, study: Study) -> impl IntoView {
         <section class="panel stack" data-testid="elsewhere" role="status">
             <h2>"Open in another tab"</h2>
             <p>"This session is going on in another tab of this browser: answer there, or close that tab and go on here."</p>
-            <button type="button" class="primary" data-testid="take-over" on:click=move |_| { let study = study.clone(); spawn_local(judging.open_study(study)); }>"Go on here"</button>
+            <button type="button" class="primary" data-testid="take-over" on:click=move |_| { let study = study.clone(); spawn_local(judging.open_study(study, false)); }>"Go on here"</button>
+        </section>
+    }
+}
+
+/// On a device that several people use.
+#[component]
+fn WhoView(judging: Judging, study: Study, record: SessionRecord) -> impl IntoView {
+    view! {
+        <section class="panel stack" data-testid="who" role="status">
+            <h2>"Is this yours?"</h2>
+            <p>"Somebody took part in this study on this device before."</p>
+            <div class="row">
+                <button type="button" class="primary" data-testid="someone-new" on:click=move |_| judging.found.set(None)>"No, I am someone new"</button>
+                <button type="button" data-testid="it-is-mine" on:click=move |_| {
+                    let (study, record) = (study.clone(), record.clone());
+                    spawn_local(judging.resume(study, record));
+                }>"Yes, go on with it"</button>
+            </div>
         </section>
     }
 }
@@ -477,6 +516,20 @@ fn trial_view(judging: &Judging, session: &Session, trial: Trial) -> AnyView {
         Design::Triplet { .. } => {
             view! { <TrialTriplet trial=trial question=question disabled=disabled answer=answer on_picture=on_picture /> }.into_any()
         }
+        Design::AnchoredTriplet { .. } => {
+            view! { <TrialAnchoredTriplet trial=trial question=question disabled=disabled answer=answer on_picture=on_picture /> }.into_any()
+        }
+        Design::AnswerRating { prompts, axes, scale } => {
+            let group = trial.stimuli.first().and_then(|stimulus| stimulus.group.clone());
+            let prompt = prompts.into_iter().find(|prompt| Some(&prompt.id) == group.as_ref()).map(|it| it.text);
+            view! { <TrialAnswerRating trial=trial question=question prompt=prompt.unwrap_or_default() axes=axes scale=scale ratings=judging.ratings disabled=disabled answer=answer /> }.into_any()
+        }
+        Design::FreeLabel { max_chars } => {
+            view! { <TrialFreeLabel trial=trial question=question max_chars=max_chars disabled=disabled answer=answer on_picture=on_picture /> }.into_any()
+        }
+        Design::Arrangement { .. } => {
+            view! { <TrialArrangement trial=trial question=question disabled=disabled answer=answer on_picture=on_picture /> }.into_any()
+        }
         Design::Preference { prompts } => {
             let group = trial.stimuli.first().and_then(|stimulus| stimulus.group.clone());
             let prompt = prompts.into_iter().find(|prompt| Some(&prompt.id) == group.as_ref()).map(|it| it.text);
@@ -500,7 +553,17 @@ fn TrialView(judging: Judging, session: Session) -> impl IntoView {
     let label = Signal::derive(move || {
         format!("{} of {total}{}", done + 1, if practice { ", practice: this one does not count" } else { "" })
     });
-    let words = Signal::derive(move || if judging.saving.get() { "saving".to_owned() } else { "saved".to_owned() });
+    let preview = judging.preview.get_untracked();
+    let words = Signal::derive(move || {
+        let words = if preview {
+            "nothing is kept"
+        } else if judging.saving.get() {
+            "saving"
+        } else {
+            "saved"
+        };
+        words.to_owned()
+    });
     let can_undo = session.can_undo();
     let instructions = session.study().instructions.clone();
     let asked = trial.map(|trial| trial_view(&judging, &session, trial));
@@ -512,7 +575,34 @@ fn TrialView(judging: Judging, session: Session) -> impl IntoView {
                 "Take back the last one (Backspace or U)"
             </button>
             <details class="trial-instructions"><summary>"What am I to do?"</summary><p>{instructions}</p></details>
-            <WithdrawButton judging=judging />
+            {(!preview).then(|| view! { <WithdrawButton judging=judging /> })}
+        </section>
+    }
+}
+
+/// Says on every screen that nothing counts.
+#[component]
+fn PreviewBanner() -> impl IntoView {
+    view! {
+        <p class="preview-banner" data-testid="preview-banner">
+            "Preview: nothing that you do here is kept or counted. "
+            <A href=to("/build") attr:data-testid="leave-preview">"Back to the builder"</A>
+        </p>
+    }
+}
+
+/// The end of a preview: no figure, because nobody's answers are in it.
+#[component]
+fn PreviewEnd(judging: Judging, session: Session) -> impl IntoView {
+    let minutes =
+        session.records().last().map_or(0.0, |last| (last.at - session.record().started_at).max(0.0) / 60_000.0);
+    let n = session.trials().len();
+    view! {
+        <section class="panel stack" data-testid="preview-end" role="status">
+            <h2>"The end of the preview"</h2>
+            <p>{format!("You went through {n} trials in {minutes:.1} minutes. Participants see here what came out, their completion code, and:")}</p>
+            {session.study().debrief.clone().map(|text| view! { <p data-testid="debrief">{text}</p> })}
+            <p><button type="button" data-testid="preview-again" on:click=move |_| judging.session.set(None)>"Once more"</button></p>
         </section>
     }
 }
@@ -533,19 +623,7 @@ pub fn WithdrawButton(
 #[component]
 fn StudyLinks(open: Memo<Wanted>) -> impl IntoView {
     let state = use_state();
-    let studies = LocalResource::new(move || async move {
-        let index = state.fetch_text("studies/index.json").await.unwrap_or_default();
-        let ids: Vec<String> = serde_json::from_str(&index).unwrap_or_default();
-        let mut studies = Vec::new();
-        for id in ids {
-            if let Ok(text) = state.fetch_text(&format!("studies/{id}.json")).await
-                && let Ok(study) = Study::from_json(&text)
-            {
-                studies.push((id, study.title));
-            }
-        }
-        studies
-    });
+    let studies = LocalResource::new(move || shipped(state));
     view! {
         <nav class="study-links" aria-label="Studies">
             <ul>{move || studies.get().unwrap_or_default().into_iter().map(|(id, title)| {
@@ -560,28 +638,28 @@ fn StudyLinks(open: Memo<Wanted>) -> impl IntoView {
 #[component]
 pub fn JudgePage() -> impl IntoView {
     let judging = Judging::new(use_state());
-    let query = use_query_map();
+    let wanted = use_wanted();
     let location = use_location();
-    let wanted = Memo::new(move |_| {
-        let hash = location.hash.get();
-        if let Some(text) = hash.trim_start_matches('#').strip_prefix("study=")
-            && let Ok(text) = js_sys::decode_uri_component(text)
-        {
-            return Wanted::Link(text.into());
-        }
-        let query = query.get();
-        match query.get("runs").as_deref().and_then(|runs| runs.split_once(',')) {
-            Some((a, b)) => Wanted::Runs(a.to_owned(), b.to_owned()),
-            None => Wanted::Shipped(query.get("study").unwrap_or_else(|| FIRST_STUDY.to_owned())),
+    Effect::new(move |_| {
+        judging.locked.set(fragment(&location.hash.get()).contains_key("class"));
+        spawn_local(judging.open(wanted.get()));
+    });
+    // A class sees the study and nothing beside it.
+    Effect::new(move |_| {
+        let name = if judging.locked.get() { "locked" } else { "" };
+        if let Some(body) = document().body() {
+            body.set_class_name(name);
         }
     });
-    Effect::new(move |_| spawn_local(judging.open(wanted.get())));
     let keys = window_event_listener(leptos::ev::keydown, move |event| judging.key(&event));
     let left = move || judging.focus_losses.update(|n| *n += 1);
     let blur = window_event_listener(leptos::ev::blur, move |_| left());
     on_cleanup(move || {
         keys.remove();
         blur.remove();
+        if let Some(body) = document().body() {
+            body.set_class_name("");
+        }
     });
     let view = move || {
         let study = judging.study.get();
@@ -592,6 +670,23 @@ pub fn JudgePage() -> impl IntoView {
             (Some(study), _) if judging.elsewhere.get() => {
                 view! { <ElsewhereView judging=judging study=study /> }.into_any()
             }
+            (Some(study), None) if judging.preview.get() => view! {
+                <h2>{study.title.clone()}</h2>
+                <p>{study.instructions.clone()}</p>
+                <ConsentView judging=judging study=study />
+            }
+            .into_any(),
+            (Some(study), None) if judging.found.get().is_some() => {
+                let record = judging.found.get();
+                record.map(|record| view! { <WhoView judging=judging study=study record=record /> }).into_any()
+            }
+            (Some(study), None) if judging.locked.get() => view! {
+                {judging.withdrawn.get().then(|| view! { <p role="status" data-testid="withdrawn">"Your answers were deleted."</p> })}
+                <h2>{study.title.clone()}</h2>
+                <p>{study.instructions.clone()}</p>
+                <ConsentView judging=judging study=study />
+            }
+            .into_any(),
             (Some(study), None) => view! {
                 <StudyLinks open=wanted />
                 {judging.withdrawn.get().then(|| view! { <p role="status" data-testid="withdrawn">"Your answers were deleted."</p> })}
@@ -600,11 +695,15 @@ pub fn JudgePage() -> impl IntoView {
                 <ConsentView judging=judging study=study.clone() />
                 <ShareStudy state=judging.state study=study />
                 <OwnStudy judging=judging />
+                <p><A href=to("/build") attr:data-testid="to-build">"Build a study of your own"</A> " · " <A href=to("/class") attr:data-testid="to-class">"Ask a class"</A></p>
             }
             .into_any(),
+            (_, Some(session)) if session.is_finished() && judging.preview.get() => {
+                view! { <PreviewEnd judging=judging session=session /> }.into_any()
+            }
             (_, Some(session)) if session.is_finished() => view! {
                 <EndView judging=judging session=session />
-                <StudyLinks open=wanted />
+                {(!judging.locked.get()).then(|| view! { <StudyLinks open=wanted /> })}
             }
             .into_any(),
             (_, Some(session)) if is_resting(&session, judging.rested.get()) => {
@@ -612,11 +711,15 @@ pub fn JudgePage() -> impl IntoView {
                 view! { <BreakView judging=judging done=done total=total /> }.into_any()
             }
             (_, Some(session)) => view! { <TrialView judging=judging session=session /> }.into_any(),
+            (None, None) if judging.locked.get() => {
+                view! { <p role="status">"This link opens no study. Ask whoever gave it to you for a new one."</p> }.into_any()
+            }
             (None, None) => view! { <StudyLinks open=wanted /> <OwnStudy judging=judging /> }.into_any(),
         }
     };
     view! {
         <Heading text="Judge like a participant" />
+        <Show when=move || judging.preview.get()><PreviewBanner /></Show>
         {view}
     }
 }

@@ -1,7 +1,9 @@
 //! Pages compose components and call [`super::state::State`].
 
 pub mod about_page;
+pub mod build_page;
 pub mod chat_page;
+pub mod class_page;
 pub mod data_page;
 pub mod home_page;
 pub mod judge_end;

@@ -20,7 +20,6 @@ use crate::eval::tasks::pair_rating::pair_items;
 use crate::protocol::NoticeKind;
 use crate::report::representation::reference_of_study;
 use crate::store::{Collection, Record};
-use crate::study::design::Design;
 use crate::study::judgment::Judgment;
 use crate::study::session::SessionRecord;
 use crate::study::study::Study;
@@ -122,7 +121,7 @@ async fn study_references(state: State) -> Vec<Reference> {
     let mut found = Vec::new();
     for study in studies {
         let textual = study.stimuli.iter().all(|stimulus| stimulus.image.is_none());
-        if !textual || !matches!(study.design, Design::PairRating { .. } | Design::Triplet { .. }) {
+        if !textual || !study.design.is_about_similarity() {
             continue;
         }
         let hash = study.hash();

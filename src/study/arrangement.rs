@@ -1,0 +1,248 @@
+//! Arrangement: several things are put on a field so that what is alike lies close together, several times with other
+//! things (Kriegeskorte and Mur 2012, doi:10.3389/fpsyg.2012.00245). The sets are laid out by seed before the session,
+//! covering pairs evenly; they do not adapt to the answers.
+
+use super::StudyError;
+use super::design::{MAX_TRIALS, SimulatedParticipant};
+use super::judgment::Judgment;
+use super::trial::{Answer, Trial};
+use crate::stats::mds::classical;
+use crate::stats::rdm::{Rdm, pair_count, pair_index};
+use crate::stats::rng::Pcg32;
+
+/// Width and height of the field.
+pub const FIELD: u16 = 1000;
+/// Most things on the field.
+pub const MAX_SHOWN: u32 = 20;
+/// Rounds of rescaling in [`inverse_mds`], and the change at which they end.
+const ROUNDS: usize = 200;
+const PRECISION: f64 = 1e-10;
+
+pub(super) fn validate_design(n_shown: u32, n_trials: u32, n_stimuli: usize) -> Result<(), StudyError> {
+    let most = (MAX_SHOWN as usize).min(n_stimuli);
+    if n_shown < 3 || n_shown as usize > most {
+        return Err(StudyError::field("design.n_shown", format!("{n_shown} is not between 3 and {most}")));
+    }
+    if n_trials == 0 || n_trials as usize > MAX_TRIALS {
+        return Err(StudyError::field("design.n_trials", format!("{n_trials} is not between 1 and {MAX_TRIALS}")));
+    }
+    Ok(())
+}
+
+/// Sets that cover pairs evenly: each begins with the pair that was together least and grows by whoever adds the pairs
+/// that were together least; ties by chance.
+pub(super) fn main_trials(n: usize, n_shown: usize, n_trials: usize, rng: &mut Pcg32) -> Vec<Vec<usize>> {
+    let mut together = vec![0_u32; pair_count(n)];
+    let mut trials = Vec::with_capacity(n_trials);
+    for _ in 0..n_trials {
+        let mut order: Vec<usize> = (0..n).collect();
+        rng.shuffle(&mut order);
+        let count = |a: usize, b: usize| together.get(pair_index(a, b, n)).copied().unwrap_or(0);
+        let mut pairs: Vec<(usize, usize)> = Vec::new();
+        for (place, &a) in order.iter().enumerate() {
+            pairs.extend(order.iter().skip(place + 1).map(|&b| (a, b)));
+        }
+        let Some(&(a, b)) = pairs.iter().min_by_key(|&&(a, b)| count(a, b)) else { break };
+        let mut set = vec![a, b];
+        while set.len() < n_shown.min(n) {
+            let next = order
+                .iter()
+                .copied()
+                .filter(|it| !set.contains(it))
+                .min_by_key(|&it| set.iter().map(|&there| count(it, there)).sum::<u32>());
+            let Some(next) = next else { break };
+            set.push(next);
+        }
+        for (place, &a) in set.iter().enumerate() {
+            for &b in set.iter().skip(place + 1) {
+                if let Some(times) = together.get_mut(pair_index(a, b, n)) {
+                    *times += 1;
+                }
+            }
+        }
+        rng.shuffle(&mut set);
+        trials.push(set);
+    }
+    trials
+}
+
+pub(super) fn validate(points: &[(u16, u16)], trial: &Trial) -> Result<(), String> {
+    if points.len() != trial.stimuli.len() {
+        return Err(format!("{} places for {} things", points.len(), trial.stimuli.len()));
+    }
+    if points.iter().any(|&(x, y)| x > FIELD || y > FIELD) {
+        return Err("a place is not on the field".to_owned());
+    }
+    if points.iter().all(|point| Some(point) == points.first()) {
+        return Err("everything lies on one spot".to_owned());
+    }
+    Ok(())
+}
+
+/// Things on a field, by their place among the stimuli, and where they lay.
+pub type Arranged = (Vec<usize>, Vec<(u16, u16)>);
+
+/// Distances on the field, pair by pair.
+fn distances(points: &[(u16, u16)]) -> Vec<f64> {
+    let mut out = Vec::with_capacity(pair_count(points.len()));
+    for (place, a) in points.iter().enumerate() {
+        for b in points.iter().skip(place + 1) {
+            out.push(libm::hypot(f64::from(a.0) - f64::from(b.0), f64::from(a.1) - f64::from(b.1)));
+        }
+    }
+    out
+}
+
+/// One participant's dissimilarities from several arrangements, upper triangle row by row, the largest 1, NaN for pairs
+/// that never lay on one field (inverse MDS, Kriegeskorte and Mur 2012): each arrangement is scaled to fit the current
+/// estimate and the estimate is the mean of all, weighted by the squared distance on the field, until nothing changes.
+/// There are `n` stimuli.
+pub fn inverse_mds(n: usize, arrangements: &[Arranged]) -> Vec<f64> {
+    // Pairs of each arrangement with their distance.
+    let seen: Vec<Vec<(usize, f64)>> = arrangements
+        .iter()
+        .map(|(items, points)| {
+            let mut pairs = Vec::new();
+            let mut found = distances(points).into_iter();
+            for (place, &a) in items.iter().enumerate() {
+                for &b in items.iter().skip(place + 1) {
+                    if let Some(distance) = found.next()
+                        && a != b
+                    {
+                        pairs.push((pair_index(a, b, n), distance));
+                    }
+                }
+            }
+            let rms = libm::sqrt(pairs.iter().map(|(_, d)| d * d).sum::<f64>() / pairs.len().max(1) as f64);
+            pairs.into_iter().map(|(pair, distance)| (pair, distance / rms.max(f64::MIN_POSITIVE))).collect()
+        })
+        .collect();
+    let mut scales = vec![1.0; seen.len()];
+    let estimate = |scales: &[f64]| {
+        let mut sums = vec![(0.0, 0.0); pair_count(n)];
+        for (pairs, scale) in seen.iter().zip(scales) {
+            for &(pair, distance) in pairs {
+                // A pair that was put on one spot still says that it is close.
+                let weight = distance * distance + 1e-9;
+                if let Some(sum) = sums.get_mut(pair) {
+                    *sum = (sum.0 + weight * scale * distance, sum.1 + weight);
+                }
+            }
+        }
+        sums.into_iter().map(|(sum, weight)| if weight > 0.0 { sum / weight } else { f64::NAN }).collect::<Vec<f64>>()
+    };
+    let mut current = estimate(&scales);
+    for _ in 0..ROUNDS {
+        for (pairs, scale) in seen.iter().zip(&mut scales) {
+            let of = |pair: usize| current.get(pair).copied().unwrap_or(0.0);
+            let (mut ours, mut theirs) = (0.0, 0.0);
+            for &(pair, distance) in pairs {
+                ours += of(pair) * of(pair);
+                theirs += distance * distance;
+            }
+            *scale = libm::sqrt(ours / theirs.max(f64::MIN_POSITIVE));
+        }
+        let mean = scales.iter().sum::<f64>() / scales.len().max(1) as f64;
+        for scale in &mut scales {
+            *scale /= mean.max(f64::MIN_POSITIVE);
+        }
+        let next = estimate(&scales);
+        let moved =
+            current.iter().zip(&next).filter(|(a, _)| !a.is_nan()).map(|(a, b)| libm::fabs(a - b)).fold(0.0, f64::max);
+        current = next;
+        if moved < PRECISION {
+            break;
+        }
+    }
+    let widest = current.iter().copied().filter(|value| !value.is_nan()).fold(0.0, f64::max);
+    if widest > 0.0 { current.into_iter().map(|value| value / widest).collect() } else { current }
+}
+
+/// [`inverse_mds`] of the main judgments of one session; `place` gives the place of a stimulus.
+pub(super) fn of_judgments(n: usize, judgments: &[&Judgment], place: &dyn Fn(&str) -> Option<usize>) -> Vec<f64> {
+    let arrangements: Vec<Arranged> = judgments
+        .iter()
+        .filter_map(|judgment| match judgment.answer() {
+            Some(Answer::Arrangement { points }) => {
+                let items: Option<Vec<usize>> = judgment.stimuli.iter().map(|id| place(id)).collect();
+                Some((items?, points.clone()))
+            }
+            _ => None,
+        })
+        .collect();
+    inverse_mds(n, &arrangements)
+}
+
+/// The true map of what is shown, as well as two dimensions can, with uniform noise of half width `noise` (of half the
+/// field) on every coordinate.
+pub(super) fn simulate(
+    uniform: &mut dyn FnMut() -> f64,
+    participant: &SimulatedParticipant<'_>,
+    trial: &Trial,
+) -> Answer {
+    let ids = trial.ids();
+    let n = ids.len();
+    let mut values = vec![0.0; pair_count(n)];
+    for i in 0..n {
+        for j in i + 1..n {
+            values[pair_index(i, j, n)] = (1.0 - (participant.similarity)(&ids[i], &ids[j])).max(0.0);
+        }
+    }
+    let map = Rdm::new(ids, values).and_then(|rdm| classical(&rdm, 2)).map(|map| map.points).unwrap_or_default();
+    let reach = map.iter().flatten().fold(1e-9_f64, |reach, value| reach.max(libm::fabs(*value)));
+    let mut coordinate = |value: f64| {
+        let noisy = 0.9 * value / reach + (2.0 * uniform() - 1.0) * participant.noise.min(2.0);
+        ((noisy.clamp(-1.0, 1.0) + 1.0) * 0.5 * f64::from(FIELD) + 0.5) as u16
+    };
+    let points = (0..n)
+        .map(|item| {
+            let point = map.get(item);
+            let at = |axis: usize| point.and_then(|point| point.get(axis)).copied().unwrap_or(0.0);
+            (coordinate(at(0)), coordinate(at(1)))
+        })
+        .collect::<Vec<_>>();
+    let one_spot = points.iter().all(|point| Some(point) == points.first());
+    let points = if one_spot { (0..n).map(|item| (item as u16, 0)).collect() } else { points };
+    Answer::Arrangement { points }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arrangements_of_parts_at_different_scales_give_one_map() {
+        let truth = [(0_u16, 0_u16), (100, 0), (0, 100), (100, 100), (50, 30)];
+        let scaled = |items: &[usize], by: u16| {
+            (items.to_vec(), items.iter().map(|&it| (truth[it].0 * by, truth[it].1 * by)).collect())
+        };
+        let found = inverse_mds(
+            5,
+            &[scaled(&[0, 1, 2, 3], 10), scaled(&[1, 2, 4], 3), scaled(&[0, 3, 4], 7), scaled(&[0, 1, 4], 1)],
+        );
+        let mut expected: Vec<f64> = distances(&truth);
+        let widest = expected.iter().copied().fold(0.0, f64::max);
+        for it in &mut expected {
+            *it /= widest;
+        }
+        for (found, expected) in found.iter().zip(&expected) {
+            assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+        }
+    }
+
+    #[test]
+    fn sets_cover_pairs_evenly() {
+        let trials = main_trials(10, 5, 9, &mut Pcg32::new(3));
+        let mut together = vec![0; pair_count(10)];
+        for set in &trials {
+            assert_eq!(set.len(), 5);
+            for (place, &a) in set.iter().enumerate() {
+                for &b in &set[place + 1..] {
+                    together[pair_index(a, b, 10)] += 1;
+                }
+            }
+        }
+        // 9 sets of 10 pairs for 45 pairs: 2 each on average.
+        assert!(together.iter().all(|times| (1..=4).contains(times)), "{together:?}");
+    }
+}

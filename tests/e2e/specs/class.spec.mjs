@@ -1,0 +1,95 @@
+// A class: two pupils on devices of their own, one teacher, no server.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { openPage, shoot, startBrowser, storedCounts } from "../lib/browser.mjs";
+import { startSite } from "../lib/site.mjs";
+import { agree, goThrough, pressOn } from "../lib/participant.mjs";
+
+const STUDY = {
+  schema: 1, id: "class_words", version: 1, title: "Words of a class", instructions: "Choose the odd one out.",
+  consent: { version: 1, text: "Your answers are kept in this browser." },
+  design: { kind: "triplet", n_trials: 12 },
+  stimuli: ["dog", "cat", "oak", "fern", "car", "bus"].map((text) => ({ id: text, text })),
+  n_repeats: 1, catch_trials: [], debrief: "It was about likeness.",
+};
+
+let site, browser;
+before(async () => { site = await startSite(); browser = await startBrowser("cpu"); });
+after(async () => { await browser?.close(); await site?.close(); });
+
+async function pupil(link) {
+  const it = await openPage(browser, site);
+  await it.page.goto(link);
+  await agree(it);
+  await goThrough(it, STUDY);
+  return { ...it, packet: await it.id("packet").inputValue() };
+}
+
+test("packets of two pupils are merged, counted once, and read", async () => {
+  const teacher = await openPage(browser, site);
+  const { page, id, settle } = teacher;
+  await page.goto(`${site.url}class/#study=${encodeURIComponent(JSON.stringify(STUDY))}`);
+  const link = await id("class-link").inputValue();
+  assert.match(link, /judge#class=1&study=/);
+  await id("class-empty").waitFor();
+
+  const first = await pupil(link);
+  assert.equal(await first.page.getByRole("navigation", { name: "Pages" }).isVisible(), false, "a pupil sees the study alone");
+  assert.equal(await first.id("own-study").count() + await first.id("share-study").count(), 0);
+  assert.match(first.packet, /^likewise1:[\w-]+\.$/);
+  await shoot(first.page, "pupil-end");
+  // The next one on the same device does not see the last one's answers.
+  await first.page.reload();
+  await first.id("who").waitFor();
+  await pressOn(first.page, "someone-new");
+  await agree(first);
+  await goThrough(first, STUDY);
+  const second = await first.id("packet").inputValue();
+  assert.notEqual(second, first.packet);
+  const third = await pupil(link);
+
+  await id("class-paste").fill(`Hello,\n${first.packet.replace(/(.{60})/g, "$1\n")}\nand ${second}`);
+  await pressOn(page, "class-take");
+  await page.getByText("2 new, 0 longer than before, 0 already here, 0 kept out.").waitFor();
+  await id("class-packets").setInputFiles([
+    { name: "third.txt", mimeType: "text/plain", buffer: Buffer.from(third.packet) },
+    { name: "again.txt", mimeType: "text/plain", buffer: Buffer.from(first.packet) },
+    { name: "cut.txt", mimeType: "text/plain", buffer: Buffer.from(third.packet.slice(0, 300)) },
+    { name: "other.txt", mimeType: "text/plain", buffer: Buffer.from("a shopping list") },
+  ]);
+  await page.getByText("1 new, 0 longer than before, 1 already here, 2 kept out.").waitFor();
+  assert.match(await id("class-refused").innerText(), /not a whole packet[\s\S]*no packets, no saved answers and no backup/);
+  assert.match(await id("class-counts").innerText(), /3\s*finished|finished\s*3/i);
+  await id("together").getByTestId("figure").nth(1).waitFor();
+  assert.match(await id("class-sentences").innerText(), /Krippendorff's alpha \(nominal\)/);
+  await shoot(page, "class");
+  await pressOn(page, "projector");
+  assert.equal(await id("collect").isVisible(), false);
+  await shoot(page, "projector");
+  await pressOn(page, "projector");
+
+  // Everything is still there after a reload, and nobody's session became the teacher's own.
+  await page.reload();
+  await id("together").getByTestId("figure").nth(1).waitFor();
+  const [download] = await Promise.all([page.waitForEvent("download"), id("class-numbers").click()]);
+  const numbers = JSON.parse(readFileSync(await download.path(), "utf8"));
+  assert.deepEqual([numbers.n_participants, numbers.n_finished, numbers.n_main, numbers.simulated], [3, 3, 36, false]);
+
+  if (process.env.HEADLESS) {
+    const folder = mkdtempSync(join(tmpdir(), "likewise-class-"));
+    writeFileSync(join(folder, "study.json"), JSON.stringify(STUDY));
+    for (const [name, text] of Object.entries({ a: third.packet, b: `${first.packet} ${second}` })) writeFileSync(join(folder, `${name}.txt`), text);
+    const printed = execFileSync(process.env.HEADLESS, ["analyze", "--study", join(folder, "study.json"), join(folder, "a.txt"), join(folder, "b.txt")]);
+    assert.deepEqual(JSON.parse(printed), numbers, "the command line gives the page's numbers");
+  }
+  const counts = await storedCounts(page, site);
+  assert.deepEqual([counts.sessions, counts.judgments], [0, 0]);
+  assert.equal(await id("stored-packets").getByTestId("stored-n").textContent(), "3");
+  settle();
+  for (const it of [first, third]) { it.settle(); await it.context.close(); }
+  await teacher.context.close();
+});
