@@ -275,6 +275,7 @@ enum Command {
 }
 
 #[derive(clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct RunChoice {
     /// Id of a task; may be given more than once, and then `--out` is a folder.
     #[arg(long, required_unless_present = "suite")]

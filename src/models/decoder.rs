@@ -112,7 +112,7 @@ impl Decoder {
             state,
         );
         let attended = attend_one(rec, &qkv, heads, cache, state);
-        let product = self.add_one(rec, &x, &weights.attn_output, &attended, weights.attn_post_norm.is_some(), state);
+        let product = Self::add_one(rec, &x, &weights.attn_output, &attended, weights.attn_post_norm.is_some(), state);
 
         let at_once = weights.ffn_gate_up.parts().len() == 1;
         let (mut activated, x) = self.read_one(
@@ -126,7 +126,7 @@ impl Decoder {
         if !at_once {
             activated = gated::record(rec, &activated, self.activation(), state);
         }
-        let product = self.add_one(rec, &x, &weights.ffn_down, &activated, weights.ffn_post_norm.is_some(), state);
+        let product = Self::add_one(rec, &x, &weights.ffn_down, &activated, weights.ffn_post_norm.is_some(), state);
         (x, product)
     }
 
@@ -152,7 +152,6 @@ impl Decoder {
 
     /// Adds `w` times `y` to the residual stream of one token; gives it instead where it is normed first.
     fn add_one(
-        &self,
         rec: &mut Recording,
         x: &Tensor,
         w: &Tensor,

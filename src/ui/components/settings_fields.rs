@@ -27,9 +27,9 @@ fn shown(value: f32) -> f64 {
     libm::round(f64::from(value) * 100.0) / 100.0
 }
 
-impl SettingsForm {
+impl Default for SettingsForm {
     /// The usual settings.
-    pub fn new() -> Self {
+    fn default() -> Self {
         let usual = Settings::default();
         Self {
             method: RwSignal::new(usual.method),
@@ -42,7 +42,9 @@ impl SettingsForm {
             others: RwSignal::new(usual),
         }
     }
+}
 
+impl SettingsForm {
     /// Shows these settings.
     pub fn set(self, settings: Settings) {
         self.method.set(settings.method);

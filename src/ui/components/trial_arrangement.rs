@@ -130,17 +130,13 @@ pub fn TrialArrangement(
                     event.stop_propagation();
                     chosen.set(item);
                 };
-                let drawn = match pictures.get(item).cloned().flatten() {
-                    Some(source) => {
-                        view! { <image href=source x=i32::from(x) - 50 y=i32::from(y) - 50 width="100" height="100" /> }
-                            .into_any()
-                    }
-                    None => {
-                        // Near the right edge the name stands to the left of its point.
-                        let (anchor, gap) = if x > 800 { ("end", -18) } else { ("start", 18) };
-                        view! { <text x=i32::from(x) + gap y=i32::from(y) + 11 text-anchor=anchor>{name}</text> }
-                            .into_any()
-                    }
+                let drawn = if let Some(source) = pictures.get(item).cloned().flatten() {
+                    view! { <image href=source x=i32::from(x) - 50 y=i32::from(y) - 50 width="100" height="100" /> }
+                        .into_any()
+                } else {
+                    // Near the right edge the name stands to the left of its point.
+                    let (anchor, gap) = if x > 800 { ("end", -18) } else { ("start", 18) };
+                    view! { <text x=i32::from(x) + gap y=i32::from(y) + 11 text-anchor=anchor>{name}</text> }.into_any()
                 };
                 view! { <g class=class on:click=pick><circle cx=x cy=y r="10" />{drawn}</g> }
             })

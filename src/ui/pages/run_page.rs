@@ -78,7 +78,7 @@ pub fn RunPage() -> impl IntoView {
     let query = use_query_map();
     let task = Memo::new(move |_| query.get().get("task").unwrap_or_else(|| "known_unknowns".to_owned()));
     let n_items = RwSignal::new(10_u64);
-    let form = SettingsForm::new();
+    let form = SettingsForm::default();
     let own_items: RwSignal<Option<String>> = RwSignal::new(None);
     let said = RwSignal::new(String::new());
     Effect::new(move |_| {

@@ -352,7 +352,6 @@ pub fn SimilarityView(
                 Some(with) => beside(&side, &with, &options, &alive).await,
             };
             match made {
-                Ok(None) => {}
                 Ok(Some(made)) if alive() => found.set(Some(Ok(made))),
                 Err(error) if alive() => found.set(Some(Err(error.to_string()))),
                 _ => {}

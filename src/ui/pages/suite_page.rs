@@ -88,7 +88,7 @@ fn SuiteForm() -> impl IntoView {
     let navigate = use_navigate();
     let chosen: RwSignal<Vec<String>> = RwSignal::new(all_tasks());
     let all_items = RwSignal::new(false);
-    let form = SettingsForm::new();
+    let form = SettingsForm::default();
     Effect::new(move |_| {
         let query = query.get();
         let get = |name: &str| query.get(name);
