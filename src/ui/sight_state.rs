@@ -1,13 +1,11 @@
 //! Where the picture worker, its signals and the store meet; the counterpart of [`state`](super::state) for pictures.
 
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::rc::Rc;
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::state::{State, words_of};
+use super::state::{Queue, State, words_of};
 use crate::app::sight::Sight;
 use crate::eval::item::Item;
 use crate::eval::run::{ItemResult, Run, RunStatus, Settings};
@@ -24,12 +22,6 @@ const BUDGET_BYTES: u64 = 256 << 20;
 
 /// A person's own picture: its name in views, and its file until the worker has it.
 type OwnPicture = (String, web_sys::File, bool);
-
-#[derive(Default)]
-struct Queue {
-    events: RefCell<VecDeque<Event>>,
-    pumping: Cell<bool>,
-}
 
 /// What the page about pictures knows and does; a handle that can be copied freely.
 #[derive(Clone, Copy)]
@@ -82,19 +74,7 @@ impl SightState {
     }
 
     fn receive(self, event: Event) {
-        let queue = self.queue.get_value();
-        queue.events.borrow_mut().push_back(event);
-        if queue.pumping.replace(true) {
-            return;
-        }
-        spawn_local(async move {
-            loop {
-                let next = queue.events.borrow_mut().pop_front();
-                let Some(event) = next else { break };
-                self.take(event).await;
-            }
-            queue.pumping.set(false);
-        });
+        self.queue.get_value().push(event, move |event| self.take(event));
     }
 
     /// Stores what an event says, then shows it.

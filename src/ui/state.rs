@@ -77,10 +77,29 @@ pub struct State {
     last_loss: StoredValue<Option<f64>>,
 }
 
+/// Events of a worker, taken one after the other however long each takes: what is shown is already saved.
 #[derive(Default)]
-struct Queue {
+pub(super) struct Queue {
     events: RefCell<VecDeque<Event>>,
     pumping: Cell<bool>,
+}
+
+impl Queue {
+    /// Adds an event; `take` gets it when those before it are done.
+    pub(super) fn push<F: Future<Output = ()>>(self: Rc<Self>, event: Event, take: impl Fn(Event) -> F + 'static) {
+        self.events.borrow_mut().push_back(event);
+        if self.pumping.replace(true) {
+            return;
+        }
+        spawn_local(async move {
+            loop {
+                let next = self.events.borrow_mut().pop_front();
+                let Some(event) = next else { break };
+                take(event).await;
+            }
+            self.pumping.set(false);
+        });
+    }
 }
 
 /// Kind of notice for a storage error.
@@ -217,19 +236,7 @@ impl State {
     }
 
     fn receive(self, event: Event) {
-        let queue = self.queue.get_value();
-        queue.events.borrow_mut().push_back(event);
-        if queue.pumping.replace(true) {
-            return;
-        }
-        spawn_local(async move {
-            loop {
-                let next = queue.events.borrow_mut().pop_front();
-                let Some(event) = next else { break };
-                self.take(event).await;
-            }
-            queue.pumping.set(false);
-        });
+        self.queue.get_value().push(event, move |event| self.take(event));
     }
 
     /// Stores what an event says, then shows it.

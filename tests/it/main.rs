@@ -9,6 +9,7 @@ mod honesty;
 mod items;
 mod layering;
 mod parsers;
+mod png_file;
 mod representation;
 mod shaders;
 mod stats;

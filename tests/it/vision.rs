@@ -9,6 +9,8 @@ use likewise::vision::efficientnet::EfficientNet;
 use likewise::vision::picture::{Picture, SIDE};
 use serde_json::Value;
 
+use super::png_file::picture;
+
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/vision").join(name)
 }
@@ -19,15 +21,6 @@ fn json(name: &str) -> Value {
 
 fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().unwrap().iter().map(|it| it.as_f64().unwrap()).collect()
-}
-
-/// An 8-bit RGB file.
-fn picture(path: &Path) -> Picture {
-    let file = std::io::BufReader::new(fs::File::open(path).unwrap());
-    let mut reader = png::Decoder::new(file).read_info().unwrap();
-    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
-    let frame = reader.next_frame(&mut pixels).unwrap();
-    Picture::new(frame.width as usize, frame.height as usize, pixels).unwrap()
 }
 
 #[test]

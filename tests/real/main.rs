@@ -8,6 +8,8 @@
 
 mod files;
 mod gemma;
+#[path = "../it/png_file.rs"]
+mod png_file;
 mod tokenizers;
 mod vision;
 

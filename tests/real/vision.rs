@@ -5,17 +5,9 @@ use std::path::Path;
 use std::{env, fs};
 
 use likewise::vision::efficientnet::EfficientNet;
-use likewise::vision::picture::Picture;
 use serde_json::Value;
 
-/// An 8-bit RGB file.
-fn picture(path: &Path) -> Picture {
-    let file = std::io::BufReader::new(fs::File::open(path).unwrap());
-    let mut reader = png::Decoder::new(file).read_info().unwrap();
-    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
-    let frame = reader.next_frame(&mut pixels).unwrap();
-    Picture::new(frame.width as usize, frame.height as usize, pixels).unwrap()
-}
+use super::png_file::picture;
 
 #[test]
 fn twenty_photographs_are_classified_as_pytorch_does() {

@@ -1,4 +1,4 @@
-//! Pictures: a classifier of ten animals that may abstain, from clean to unrecognizable, one picture or a whole set.
+//! Pictures: a classifier of ten classes that may abstain, from clean to unrecognizable, one picture or a whole set.
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
