@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use crate::eval::run::{ItemResult, Run, RunStatus, Settings};
 use crate::eval::score::Verdict;
 use crate::eval::suite::Suite;
+use crate::formats::catalog::ModelCard;
 use crate::protocol::{CommandId, Event};
 
 /// A run on the page, going on or finished.
@@ -40,6 +41,26 @@ pub struct ActiveSuite {
     queue: VecDeque<String>,
 }
 
+/// A suite that is to be run with another model, once those before it are finished.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedSuite {
+    /// Which.
+    pub suite: Suite,
+    /// What every run of it will have in common.
+    pub settings: Settings,
+    /// The model that will answer.
+    pub card: ModelCard,
+}
+
+/// What the suite that is going on needs next.
+#[derive(Debug, Clone, PartialEq)]
+pub enum NextOfSuite {
+    /// A task, of this suite, with these settings.
+    Task(Suite, Settings, String),
+    /// Another model.
+    Model(Box<ModelCard>),
+}
+
 /// What is known about runs.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Runs {
@@ -49,6 +70,8 @@ pub struct Runs {
     pub active: Option<ActiveRun>,
     /// The suite that is going on.
     pub suite: Option<ActiveSuite>,
+    /// Suites with other models that follow it, the next one first.
+    pub later: VecDeque<PlannedSuite>,
     /// Results of an earlier sitting that a resumed run begins with.
     earlier: Vec<ItemResult>,
 }
@@ -71,17 +94,33 @@ impl Runs {
         self.suite = Some(ActiveSuite { suite, settings, queue: left.into() });
     }
 
-    /// The next task of the suite that is going on, once nothing runs; the suite ends with its last task.
-    pub fn next_of_suite(&mut self) -> Option<(Suite, Settings, String)> {
+    /// The next task of the suite that is going on, once nothing runs; the suite ends with its last task, and the next
+    /// one begins when its model is the one that is loaded.
+    pub fn next_of_suite(&mut self, loaded: Option<&str>) -> Option<NextOfSuite> {
         if self.command.is_some() {
             return None;
         }
-        let active = self.suite.as_mut()?;
-        if let Some(task) = active.queue.pop_front() {
-            return Some((active.suite.clone(), active.settings.clone(), task));
+        loop {
+            if let Some(active) = &mut self.suite
+                && let Some(task) = active.queue.pop_front()
+            {
+                return Some(NextOfSuite::Task(active.suite.clone(), active.settings.clone(), task));
+            }
+            self.suite = None;
+            let next = self.later.front()?;
+            if loaded != Some(next.card.id.as_str()) {
+                return Some(NextOfSuite::Model(Box::new(next.card.clone())));
+            }
+            let next = self.later.pop_front()?;
+            let left = next.suite.tasks.clone();
+            self.start_suite(next.suite, next.settings, left);
         }
+    }
+
+    /// Forgets the suite that is going on and those that would follow; what was stored stays.
+    pub fn end_suites(&mut self) {
         self.suite = None;
-        None
+        self.later.clear();
     }
 
     /// Takes in an event, after its record was stored.
@@ -110,7 +149,7 @@ impl Runs {
         self.command = None;
         if status != RunStatus::Complete {
             // What stopped one task would stop the next; the person decides when to go on.
-            self.suite = None;
+            self.end_suites();
         }
         if let Some(active) = &mut self.active {
             active.run.status = status;

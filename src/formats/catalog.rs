@@ -41,6 +41,9 @@ pub struct ModelCard {
     pub licence: String,
     /// Where it comes from.
     pub source: String,
+    /// It continues text and has no chat template, so it is asked with worked examples.
+    #[serde(default)]
+    pub base: bool,
     /// Values of the f32 oracle for the check after loading.
     #[serde(default)]
     pub self_test: Vec<SelfTestProbe>,

@@ -19,4 +19,5 @@ pub mod study_export;
 pub mod study_formats;
 pub mod study_plan;
 pub mod study_summary;
+pub mod suite_comparison;
 pub mod suite_summary;

@@ -14,7 +14,7 @@ use super::device::{self, Device};
 use crate::app::chat::Chat;
 use crate::app::models::Models;
 use crate::app::notices::Notices;
-use crate::app::runs::Runs;
+use crate::app::runs::{NextOfSuite, PlannedSuite, Runs};
 use crate::app::{Slice, slice_of};
 use crate::eval::engine::{Backend, Finish, Sampling};
 use crate::eval::run::{ItemResult, Run, RunStatus, Settings};
@@ -253,7 +253,10 @@ impl State {
             Slice::Worker => {}
         }
         match event {
-            Event::ModelReady { .. } => self.cache_version.update(|version| *version += 1),
+            Event::ModelReady { .. } => {
+                self.cache_version.update(|version| *version += 1);
+                self.advance_suite();
+            }
             Event::Notice { notice, detail } => self.notify(notice, detail),
             Event::Failed { id, notice, detail } => self.failed(id, notice, detail, slice),
             Event::RunEnded { .. } => self.advance_suite(),
@@ -267,6 +270,9 @@ impl State {
             && slice == Slice::Models
             && self.backend.get_untracked() == Backend::Gpu;
         self.notify(notice, detail);
+        if slice == Slice::Models && !fall_back && self.runs.with_untracked(|runs| runs.command().is_none()) {
+            self.runs.update(Runs::end_suites);
+        }
         if fall_back {
             self.backend.set(Backend::Cpu);
             if let Some((origin, file)) = self.last_load.get_value() {
@@ -395,19 +401,33 @@ impl State {
 
     /// Runs the tasks of a suite that are not finished, one after the other; each is stored as a run of its own.
     pub fn run_suite(self, suite: Suite, settings: Settings, left: Vec<String>) {
-        self.runs.update(|runs| runs.start_suite(suite, settings, left));
+        self.run_suites(Some((suite, settings, left)), Vec::new());
+    }
+
+    /// Runs a suite with the loaded model, then others, each with the model that it names.
+    pub fn run_suites(self, first: Option<(Suite, Settings, Vec<String>)>, later: Vec<PlannedSuite>) {
+        self.runs.update(|runs| {
+            if let Some((suite, settings, left)) = first {
+                runs.start_suite(suite, settings, left);
+            }
+            runs.later = later.into();
+        });
         self.advance_suite();
     }
 
     /// Begins or goes on with the next task of the suite that is going on.
     fn advance_suite(self) {
-        let Some((suite, settings, task)) = self.runs.try_update(Runs::next_of_suite).flatten() else { return };
-        spawn_local(async move {
-            if let Err(detail) = self.run_of_suite(suite, settings, &task).await {
-                self.runs.update(|runs| runs.suite = None);
-                self.notify(NoticeKind::BadItems, detail);
-            }
-        });
+        let loaded = self.models.with_untracked(|it| it.loaded.as_ref().map(|loaded| loaded.info.model_id.clone()));
+        match self.runs.try_update(|runs| runs.next_of_suite(loaded.as_deref())).flatten() {
+            None => {}
+            Some(NextOfSuite::Model(card)) => self.load(ModelOrigin::Catalog { card }, None),
+            Some(NextOfSuite::Task(suite, settings, task)) => spawn_local(async move {
+                if let Err(detail) = self.run_of_suite(suite, settings, &task).await {
+                    self.runs.update(Runs::end_suites);
+                    self.notify(NoticeKind::BadItems, detail);
+                }
+            }),
+        }
     }
 
     async fn run_of_suite(self, suite: Suite, settings: Settings, task: &str) -> Result<(), String> {

@@ -2,18 +2,21 @@
 
 use std::cell::RefCell;
 
-use likewise::app::runs::Runs;
+use likewise::app::runs::{NextOfSuite, PlannedSuite, Runs};
 use likewise::eval::engine::{Control, Request, SelfTest};
-use likewise::eval::item::{Item, items_from_jsonl};
+use likewise::eval::item::{Item, Target, items_from_jsonl};
 use likewise::eval::run::{ItemResult, Run, RunStatus, Settings, Shard};
 use likewise::eval::runner::run_items;
+use likewise::eval::score::Verdict;
 use likewise::eval::scripted::{ScriptedEngine, choose};
 use likewise::eval::suite::{Suite, all_tasks};
 use likewise::eval::tasks::find;
+use likewise::formats::catalog::Catalog;
 use likewise::protocol::Event;
 use likewise::report::export::{RUN_FORMAT, RunFile, run_from_json, run_to_json};
-use likewise::report::figure::Marks;
+use likewise::report::figure::{Cell, Marks};
 use likewise::report::merge::{MergeError, merge_runs};
+use likewise::report::suite_comparison::compare_suites;
 use likewise::report::suite_summary::{suite_summary, suite_table};
 
 fn items_of(task_id: &str) -> Vec<(usize, Item)> {
@@ -105,10 +108,17 @@ fn ended(id: u32, status: RunStatus) -> Event {
     Event::RunEnded { id, run_id: "run-1".to_owned(), status }
 }
 
+/// The next task, whatever model is loaded.
+fn next(runs: &mut Runs) -> Option<String> {
+    match runs.next_of_suite(None)? {
+        NextOfSuite::Task(_, _, task) => Some(task),
+        NextOfSuite::Model(card) => panic!("{} is wanted", card.id),
+    }
+}
+
 #[test]
 fn a_suite_goes_from_task_to_task_and_stops_where_one_stops() {
     let mut runs = Runs::default();
-    let next = |runs: &mut Runs| runs.next_of_suite().map(|(_, _, task)| task);
     assert_eq!(next(&mut runs), None);
     runs.start_suite(suite(), Settings::default(), suite().tasks);
     assert_eq!(next(&mut runs).as_deref(), Some("known_unknowns"));
@@ -128,6 +138,73 @@ fn a_suite_goes_from_task_to_task_and_stops_where_one_stops() {
     runs.apply(&ended(3, RunStatus::Complete));
     assert_eq!(next(&mut runs), None);
     assert_eq!(runs.suite, None, "the suite ends with its last task");
+}
+
+#[test]
+fn a_suite_with_another_model_waits_for_that_model_and_is_dropped_with_a_stop() {
+    let catalog =
+        std::fs::read_to_string(format!("{}/public/models/catalog.json", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let card = serde_json::from_str::<Catalog>(&catalog).unwrap().models.remove(1);
+    assert!(card.base, "{}", card.id);
+    let other = Suite { id: "other".to_owned(), ..suite() };
+    let planned = PlannedSuite { suite: other.clone(), settings: Settings::default(), card: card.clone() };
+    let mut runs = Runs::default();
+    runs.start_suite(suite(), Settings::default(), vec!["pressure".to_owned()]);
+    runs.later.push_back(planned.clone());
+    assert_eq!(next(&mut runs).as_deref(), Some("pressure"));
+    runs.start(1, Vec::new());
+    runs.apply(&ended(1, RunStatus::Complete));
+    let wanted = Some(NextOfSuite::Model(Box::new(card.clone())));
+    assert_eq!(runs.next_of_suite(Some("another")), wanted);
+    assert_eq!(runs.next_of_suite(None), wanted, "still the same while it loads");
+    let first = other.tasks[0].clone();
+    assert_eq!(runs.next_of_suite(Some(&card.id)), Some(NextOfSuite::Task(other, Settings::default(), first)));
+    assert!(runs.later.is_empty());
+    runs.later.push_back(planned);
+    runs.start(2, Vec::new());
+    runs.apply(&ended(2, RunStatus::Cancelled));
+    assert_eq!(runs.next_of_suite(Some(&card.id)), None, "a stop ends all of it");
+}
+
+/// A finished run of the first 30 items in which exactly those acted rightly that `rightly` names.
+fn planted(task_id: &str, id: &str, rightly: impl Fn(usize) -> bool) -> (Run, Vec<ItemResult>) {
+    let file = run_of(task_id, &items_of(task_id)[..30], None);
+    let plant = |(at, it): (usize, ItemResult)| {
+        let verdict = match (&it.item.target, rightly(at)) {
+            (Target::Abstain, true) => Verdict::AbstainedRightly,
+            (_, true) => Verdict::Right,
+            (_, false) => Verdict::Wrong,
+        };
+        ItemResult { verdict, ..it }
+    };
+    let results = file.results.into_iter().enumerate().map(plant).collect();
+    (Run { id: id.to_owned(), ..file.run }, results)
+}
+
+#[test]
+fn two_suites_are_compared_on_the_items_that_both_have() {
+    let first = [planted("known_unknowns", "a", |at| at < 20), planted("misconceptions", "b", |at| at % 2 == 0)];
+    // 12 items fewer, and none the other way; then the same.
+    let second = [planted("known_unknowns", "c", |at| at < 8), planted("misconceptions", "d", |at| at % 2 == 0)];
+    let found = compare_suites(&first, &second).unwrap();
+    assert_eq!(found.tasks.len(), 2);
+    // Exact McNemar of 12 and 0: 2 / 2^12; one test only, since the other benchmark never differs.
+    let p = 2.0 / 4096.0;
+    let column = |name: &str| found.table.columns.iter().position(|it| it == name).unwrap();
+    let number = |row: usize, name: &str| match &found.table.rows[row][column(name)] {
+        Cell::Number(value) => Some(*value),
+        _ => None,
+    };
+    assert!((number(0, "p (McNemar, Holm)").unwrap() - p).abs() < 1e-12);
+    assert_eq!(number(1, "p (McNemar, Holm)"), None);
+    assert_eq!(number(0, "right in the first only"), Some(12.0));
+    assert_eq!(number(0, "second minus first"), Some(-12.0 / 30.0));
+    assert!(found.sentence.contains("60 pairs of answers"), "{}", found.sentence);
+    assert!(found.sentence.contains("in 1 they differ"), "{}", found.sentence);
+    let Marks::Bars { bars, .. } = &found.figure.marks else { panic!("bars") };
+    assert_eq!(bars.len(), 4, "two suites, two benchmarks");
+    assert_eq!(found.figure.sources, ["a", "c", "b", "d"]);
+    assert!(compare_suites(&first[..1], &second[1..]).is_none(), "nothing in common");
 }
 
 #[test]

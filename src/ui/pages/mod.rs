@@ -14,5 +14,6 @@ pub mod run_page;
 pub mod sight_page;
 pub mod similarity_page;
 pub mod similarity_view;
+pub mod suite_beside;
 pub mod suite_page;
 pub mod tasks_page;

@@ -8,17 +8,21 @@ use leptos_router::NavigateOptions;
 use leptos_router::components::A;
 use leptos_router::hooks::{use_navigate, use_query_map};
 
-use super::models_page::NeedsModel;
+use super::models_page::{LoadProgress, NeedsModel};
 use super::results_page::save_file;
 use super::run_page::same_model;
+use super::suite_beside::Beside;
+use crate::app::bytes_in_words;
+use crate::app::runs::PlannedSuite;
 use crate::eval::item::items_from_jsonl;
-use crate::eval::run::{ItemResult, Method, Run, Settings};
+use crate::eval::run::{ItemResult, Method, PromptFormat, Run, Settings};
 use crate::eval::suite::{
     Load, PRESET_ITEMS, Rates, Suite, all_tasks, load_of, settings_from_query, tasks_from_query, time_in_words,
     to_query,
 };
 use crate::eval::task::TaskInfo;
 use crate::eval::tasks;
+use crate::formats::catalog::ModelCard;
 use crate::platform;
 use crate::protocol::NoticeKind;
 use crate::report::export::table_to_csv;
@@ -80,6 +84,50 @@ fn expected(state: State, loads: &[Load]) -> String {
     format!("At most about {}, from the speed measured on this device.", time_in_words(millis))
 }
 
+/// Models of the catalog that are not loaded: a suite can go on with them.
+fn other_models(state: State) -> Vec<ModelCard> {
+    let loaded = state.models.with(|models| models.loaded.as_ref().map(|loaded| loaded.info.model_id.clone()));
+    let cards = state.catalog.with(|catalog| catalog.as_ref().map(|catalog| catalog.models.clone()));
+    cards.unwrap_or_default().into_iter().filter(|card| loaded.as_ref() != Some(&card.id)).collect()
+}
+
+/// Choice of the models that answer the same after the one that is loaded.
+#[component]
+fn OtherModels(chosen: RwSignal<Vec<String>>) -> impl IntoView {
+    let state = use_state();
+    let line = move |card: ModelCard| {
+        let id = StoredValue::new(card.id.clone());
+        let on = move || chosen.with(|chosen| id.with_value(|id| chosen.contains(id)));
+        let toggle = move |event| {
+            let on = event_target_checked(&event);
+            chosen.update(|chosen| {
+                chosen.retain(|it| id.with_value(|id| it != id));
+                if on {
+                    chosen.push(id.get_value());
+                }
+            });
+        };
+        let size = bytes_in_words(card.size_bytes);
+        let base = if card.base { "; a base model, asked with worked examples" } else { "" };
+        view! {
+            <label class="choice">
+                <input type="checkbox" data-testid=format!("suite-model-{}", card.id) prop:checked=on on:change=toggle />
+                <span>{card.name} " " <small class="hint">{format!("{size}{base}")}</small></span>
+            </label>
+        }
+    };
+    let lines = move || other_models(state).into_iter().map(line).collect_view();
+    view! {
+        <Show when=move || !other_models(state).is_empty()>
+            <fieldset class="panel" data-testid="suite-models">
+                <legend>"Then the same with other models"</legend>
+                <p class="hint">"Each is fetched and loaded when its turn comes; what this browser has kept is not fetched again. Both suites are set side by side."</p>
+                {lines}
+            </fieldset>
+        </Show>
+    }
+}
+
 /// Choice of tasks and settings.
 #[component]
 fn SuiteForm() -> impl IntoView {
@@ -108,7 +156,9 @@ fn SuiteForm() -> impl IntoView {
         let (tasks, settings) = wanted.get();
         loads(state, tasks, settings)
     });
-    let busy = move || state.runs.with(|runs| runs.command().is_some() || runs.suite.is_some());
+    let busy =
+        move || state.runs.with(|runs| runs.command().is_some() || runs.suite.is_some() || !runs.later.is_empty());
+    let others: RwSignal<Vec<String>> = RwSignal::default();
     let ready = move || state.models.with(|models| models.loaded.is_some());
     let start = move || {
         let (tasks, settings) = wanted.get_untracked();
@@ -116,9 +166,27 @@ fn SuiteForm() -> impl IntoView {
             return state.notify(NoticeKind::BadItems, "choose at least one benchmark".to_owned());
         }
         let suite = Suite { id: platform::random_id(), tasks: tasks.clone() };
+        let later: Vec<PlannedSuite> = other_models(state)
+            .into_iter()
+            .filter(|card| others.with_untracked(|others| others.contains(&card.id)))
+            .map(|card| PlannedSuite {
+                suite: Suite { id: platform::random_id(), tasks: tasks.clone() },
+                // A base model follows no instructions and has no chat template.
+                settings: if card.base {
+                    Settings { format: PromptFormat::FewShot, ..settings.clone() }
+                } else {
+                    settings.clone()
+                },
+                card,
+            })
+            .collect();
         // The router adds the site's own path itself here.
-        let address = format!("/suite?id={}&{}", suite.id, to_query(&tasks, &settings));
-        state.run_suite(suite, settings, tasks);
+        let mut address = format!("/suite?id={}&{}", suite.id, to_query(&tasks, &settings));
+        if let Some(next) = later.first() {
+            address.push_str("&beside=");
+            address.push_str(&next.suite.id);
+        }
+        state.run_suites(Some((suite, settings, tasks)), later);
         navigate(&address, NavigateOptions::default());
     };
     let toggle = move |ids: Vec<String>, on: bool| {
@@ -168,6 +236,7 @@ fn SuiteForm() -> impl IntoView {
                 <button type="button" data-testid="suite-none" on:click=move |_| toggle(all_tasks(), false)>"None"</button>
                 <span data-testid="suite-chosen">{move || chosen.with(Vec::len)} " of " {all_tasks().len()} " benchmarks"</span>
             </div>
+            <OtherModels chosen=others />
             <div class="cards">{by_aspect().into_iter().map(group).collect_view()}</div>
             <div class="panel stack">
                 <div class="form-grid">
@@ -287,6 +356,37 @@ fn aspect_view(aspect: AspectSummary) -> impl IntoView {
     }
 }
 
+/// A suite and its runs with their results, from the store; `None` if no run of it is there.
+pub(super) async fn suite_of(state: State, id: &str) -> Option<(Suite, Vec<(Run, Vec<ItemResult>)>)> {
+    let runs: Vec<Run> = state.list(Collection::Runs, None).await;
+    let suite = runs.iter().rev().filter_map(|run| run.suite.clone()).find(|suite| suite.id == id)?;
+    let mut found: Vec<(Run, Vec<ItemResult>)> = Vec::new();
+    for run in suite.runs(&runs).into_values() {
+        let mut results: Vec<ItemResult> = state.list(Collection::ItemResults, Some(&run.id)).await;
+        results.sort_by_key(|result| result.index);
+        found.push((run.clone(), results));
+    }
+    Some((suite, found))
+}
+
+/// The suites in this browser, newest first: id, and words for a link.
+pub(super) async fn stored_suites(state: State) -> Vec<(String, String)> {
+    let runs: Vec<Run> = state.list(Collection::Runs, None).await;
+    let mut found: Vec<(String, String)> = Vec::new();
+    for run in runs.iter().rev() {
+        let Some(suite) = &run.suite else { continue };
+        if found.iter().any(|(id, _)| *id == suite.id) {
+            continue;
+        }
+        let done = suite.tasks.len() - suite.left(&runs).len();
+        let date = js_sys::Date::new(&run.started_at.into());
+        let when: String = String::from(date.to_iso_string()).replace('T', " ").chars().take(16).collect();
+        let words = format!("{when} UTC, {}: {done} of {} benchmarks", run.engine.model_name, suite.tasks.len());
+        found.push((suite.id.clone(), words));
+    }
+    found
+}
+
 /// The runs of one suite, finished or not.
 #[component]
 fn SuiteResults(id: String) -> impl IntoView {
@@ -295,8 +395,10 @@ fn SuiteResults(id: String) -> impl IntoView {
     let going_on = {
         let id = id.clone();
         Memo::new(move |_| {
+            let beside = query.with(|query| query.get("beside"));
             state.runs.with(|runs| {
-                runs.suite.as_ref().filter(|it| it.suite.id == id).map(|it| (it.suite.clone(), it.settings.clone()))
+                let shown = |it: &str| it == id || beside.as_deref() == Some(it);
+                runs.suite.as_ref().filter(|it| shown(&it.suite.id)).map(|it| (it.suite.clone(), it.settings.clone()))
             })
         })
     };
@@ -305,20 +407,22 @@ fn SuiteResults(id: String) -> impl IntoView {
         let at = state.runs.with(|runs| runs.active.as_ref().map(|it| (it.run.id.clone(), it.run.status.clone())));
         (at, going_on.get().is_some())
     });
+    let waiting = move || {
+        let names =
+            state.runs.with(|runs| runs.later.iter().map(|it| it.card.name.clone()).collect::<Vec<_>>().join(", "));
+        (!names.is_empty()).then(|| {
+            view! {
+                <p class="row" data-testid="suite-later">
+                    <span>"Then the same with " {names} "."</span>
+                    <button type="button" on:click=move |_| state.runs.update(|runs| runs.later.clear())>"Leave that out"</button>
+                </p>
+            }
+        })
+    };
     let stored = LocalResource::new(move || {
         moment.track();
         let id = id.clone();
-        async move {
-            let runs: Vec<Run> = state.list(Collection::Runs, None).await;
-            let suite = runs.iter().rev().filter_map(|run| run.suite.clone()).find(|suite| suite.id == id)?;
-            let mut found: Vec<(Run, Vec<ItemResult>)> = Vec::new();
-            for run in suite.runs(&runs).into_values() {
-                let mut results: Vec<ItemResult> = state.list(Collection::ItemResults, Some(&run.id)).await;
-                results.sort_by_key(|result| result.index);
-                found.push((run.clone(), results));
-            }
-            Some((suite, found))
-        }
+        async move { suite_of(state, &id).await }
     });
     let settings = move || {
         let query = query.get();
@@ -362,11 +466,14 @@ fn SuiteResults(id: String) -> impl IntoView {
                 <A href=reseeded attr:class="button" attr:data-testid="suite-reseed">"Again with another seed"</A>
                 <button type="button" data-testid="suite-csv" on:click=save>"Save as CSV"</button>
             </div>
+            <Beside first=found.clone() moment=moment />
             {suite_summary(&found).into_iter().map(aspect_view).collect_view()}
         }
     };
     view! {
         {move || going_on.get().map(|(suite, settings)| view! { <SuiteProgress suite=suite settings=settings /> })}
+        {waiting}
+        <LoadProgress models=state.models on_cancel=Callback::new(move |()| state.cancel_load()) />
         {move || stored.get().map(|found| match found {
             Some((suite, found)) => body(suite, found).into_any(),
             None if going_on.get().is_some() => ().into_any(),
@@ -381,20 +488,7 @@ fn SuiteList() -> impl IntoView {
     let state = use_state();
     let suites = RwSignal::new(Vec::<(String, String)>::new());
     spawn_local(async move {
-        let runs: Vec<Run> = state.list(Collection::Runs, None).await;
-        let mut found: Vec<(String, String)> = Vec::new();
-        for run in runs.iter().rev() {
-            let Some(suite) = &run.suite else { continue };
-            if found.iter().any(|(id, _)| *id == suite.id) {
-                continue;
-            }
-            let done = suite.tasks.len() - suite.left(&runs).len();
-            let date = js_sys::Date::new(&run.started_at.into());
-            let when: String = String::from(date.to_iso_string()).replace('T', " ").chars().take(16).collect();
-            let words = format!("{when} UTC, {}: {done} of {} benchmarks", run.engine.model_name, suite.tasks.len());
-            found.push((suite.id.clone(), words));
-        }
-        suites.try_set(found);
+        suites.try_set(stored_suites(state).await);
     });
     let links =
         move || {
