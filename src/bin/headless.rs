@@ -27,7 +27,7 @@ use likewise::eval::stimuli::{Imported, Reference, import as import_stimuli};
 use likewise::eval::suite::all_tasks;
 use likewise::eval::task::TaskEntry;
 use likewise::eval::tasks::hidden_states::word_items;
-use likewise::eval::tasks::pair_rating::{all_pairs, pair_items};
+use likewise::eval::tasks::pair_rating::{all_pairs, pair_items, with_wordings};
 use likewise::eval::tasks::visalign;
 use likewise::eval::{runner, tasks};
 use likewise::formats::FormatError;
@@ -196,6 +196,9 @@ enum Command {
         /// Rates each pair both ways round.
         #[arg(long)]
         both_orders: bool,
+        /// Asks in every wording and adds agreement by wording and temperature.
+        #[arg(long)]
+        wordings: bool,
         /// For base models without a chat template.
         #[arg(long)]
         few_shot: bool,
@@ -977,15 +980,28 @@ fn compared(side: &ModelSide, reference: &Reference, measure: &str, resamples: u
 /// What the similarity page shows, as one JSON object: the model beside the raters of a file, at every layer where
 /// hidden states are asked for.
 async fn similarity<E: Engine>(engine: &mut E, arguments: &Arguments) -> Result<usize, Failure> {
-    let Command::Similarity { reference, ask, both_orders, few_shot, last_token, measure, resamples, out, .. } =
-        &arguments.command
+    let Command::Similarity {
+        reference,
+        ask,
+        both_orders,
+        wordings,
+        few_shot,
+        last_token,
+        measure,
+        resamples,
+        out,
+        ..
+    } = &arguments.command
     else {
         return Err("not a comparison".into());
     };
     let (reference, _) = read_reference(reference)?;
     let set = reference.stimuli();
     let (task, items) = match ask {
-        AskChoice::Ratings => ("pair_rating", pair_items(&set.pairs(), *both_orders)),
+        AskChoice::Ratings => {
+            let items = pair_items(&set.pairs(), *both_orders);
+            ("pair_rating", if *wordings { with_wordings(items) } else { items })
+        }
         AskChoice::Hidden => {
             ("hidden_states", word_items(&set.words, if *last_token { Pool::Last } else { Pool::Mean }))
         }
@@ -997,8 +1013,12 @@ async fn similarity<E: Engine>(engine: &mut E, arguments: &Arguments) -> Result<
     let items: Vec<_> = items.into_iter().enumerate().collect();
     let run = new_run(engine.info(), entry, items.len(), settings, reference.id.clone());
     let (run, results) = run_items(engine, entry, &items, run, Vec::new(), &|_| {}).await;
-    let mut record = compared(&ModelSide::of_run(&run, &results)?, &reference, measure, *resamples)?;
+    let side = ModelSide::of_run(&run, &results)?;
+    let mut record = compared(&side, &reference, measure, *resamples)?;
     if let Some(fields) = record.as_object_mut() {
+        if *wordings {
+            fields.insert("sweep".to_owned(), swept(&side, &reference, measure, *resamples)?);
+        }
         let more = json!({
             "weights_sha256": run.engine.weights_sha256,
             "quantization": run.engine.quantization,
@@ -1016,6 +1036,21 @@ async fn similarity<E: Engine>(engine: &mut E, arguments: &Arguments) -> Result<
         std::fs::write(out, serde_json::to_vec(&json!({"run": run, "results": results}))?)?;
     }
     Ok(usize::from(run.status != RunStatus::Complete))
+}
+
+/// Agreement by wording and temperature.
+fn swept(side: &ModelSide, reference: &Reference, measure: &str, resamples: usize) -> Result<Value, Failure> {
+    let measure = Measure::parse(measure).ok_or("there is no such measure")?;
+    let pairing = Pairing::new(side, reference)?;
+    let sweep = side.sweep.as_ref().ok_or("there are no probabilities of ratings")?;
+    let points = sweep.settings().into_iter().map(|(wording, temperature)| {
+        let rdm = sweep.rdm(&pairing.model_places, wording, temperature)?;
+        let found = agree(&rdm, &pairing.raters, measure, resamples);
+        // Ratings that are all alike have no order, so no agreement either.
+        let (value, interval) = found.map_or((None, None), |it| (Some(it.value), it.interval.map(|it| [it.low, it.high])));
+        Ok(json!({"wording": wording.map(|it| it + 1), "temperature": temperature, "value": value, "interval": interval}))
+    });
+    Ok(Value::Array(points.collect::<Result<_, Failure>>()?))
 }
 
 /// A sentence encoder from a folder with `model.safetensors`, `tokenizer.json` and `config.json`.

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::figure::{Axis, Band, Estimate, Figure, Line, Marks, Matrix, Point};
+use super::rating_sweep::RatingSweep;
 use super::run_summary::run_notes;
 use crate::eval::engine::{LayerState, Response};
 use crate::eval::metrics::LEVEL;
@@ -80,6 +81,8 @@ pub struct ModelSide {
     pub notes: Vec<String>,
     /// Id of the run.
     pub run_id: String,
+    /// Ratings under other wordings and temperatures, where they were given by probabilities.
+    pub sweep: Option<RatingSweep>,
     content: Content,
 }
 
@@ -92,7 +95,7 @@ enum Content {
 }
 
 /// Places of names in order of first appearance.
-fn names_of<'a>(words: impl Iterator<Item = &'a str>) -> (Vec<String>, BTreeMap<String, usize>) {
+pub(super) fn names_of<'a>(words: impl Iterator<Item = &'a str>) -> (Vec<String>, BTreeMap<String, usize>) {
     let (mut names, mut places) = (Vec::new(), BTreeMap::new());
     for word in words {
         places.entry(word.to_owned()).or_insert_with(|| {
@@ -104,17 +107,17 @@ fn names_of<'a>(words: impl Iterator<Item = &'a str>) -> (Vec<String>, BTreeMap<
 }
 
 /// Mean of what was said about each pair; NaN where nothing was.
-struct PairMeans {
+pub(super) struct PairMeans {
     n: usize,
     sums: Vec<(f64, u32)>,
 }
 
 impl PairMeans {
-    fn new(n: usize) -> Self {
+    pub(super) fn new(n: usize) -> Self {
         Self { n, sums: vec![(0.0, 0); pair_count(n)] }
     }
 
-    fn add(&mut self, a: usize, b: usize, value: f64) {
+    pub(super) fn add(&mut self, a: usize, b: usize, value: f64) {
         if a != b && value.is_finite() {
             let cell = &mut self.sums[pair_index(a.min(b), a.max(b), self.n)];
             cell.0 += value;
@@ -122,7 +125,7 @@ impl PairMeans {
         }
     }
 
-    fn values(&self) -> Vec<f64> {
+    pub(super) fn values(&self) -> Vec<f64> {
         self.sums.iter().map(|(sum, count)| if *count > 0 { sum / f64::from(*count) } else { f64::NAN }).collect()
     }
 }
@@ -135,7 +138,8 @@ impl ModelSide {
     pub fn of_run(run: &Run, results: &[ItemResult]) -> Result<Self, RepresentationError> {
         let side = |names, content, mut notes: Vec<String>| {
             notes.extend(run_notes(run, results));
-            Ok(Self { title: run.engine.model_name.clone(), names, notes, run_id: run.id.clone(), content })
+            let title = run.engine.model_name.clone();
+            Ok(Self { title, names, notes, run_id: run.id.clone(), sweep: RatingSweep::of_run(run, results), content })
         };
         match run.task_id.as_str() {
             "pair_rating" => {
@@ -206,6 +210,7 @@ impl ModelSide {
             names,
             notes: vec![note.to_owned()],
             run_id: title.to_owned(),
+            sweep: None,
             content: Content::States(vec![(0, rows)]),
         }
     }
@@ -672,7 +677,7 @@ pub fn map_figure(title: &str, rdm: &Rdm, notes: &[String], sources: &[String]) 
     })
 }
 
-fn around(values: impl Iterator<Item = f64>) -> (f64, f64) {
+pub(super) fn around(values: impl Iterator<Item = f64>) -> (f64, f64) {
     let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), it| (low.min(it), high.max(it)));
     if low < high { (low, high) } else { (low - 0.5, low + 0.5) }
 }

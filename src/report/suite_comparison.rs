@@ -60,7 +60,7 @@ fn names(first: &Run, second: &Run) -> [String; 2] {
     names
 }
 
-/// Compares two suites; `None` if they have no judged item in common. Every p-value is of McNemar's test on the items that
+/// Compares two suites; `None` if they have no judged item in common. Every p-value is that of `stats::mcnemar` on the items that
 /// both judged, adjusted by Holm's method for the number of benchmarks in which the suites differ at all.
 pub fn compare_suites(first: &[(Run, Vec<ItemResult>)], second: &[(Run, Vec<ItemResult>)]) -> Option<SuiteComparison> {
     let of_task: BTreeMap<&str, &(Run, Vec<ItemResult>)> =

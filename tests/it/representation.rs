@@ -10,8 +10,9 @@ use likewise::eval::stimuli::{Imported, REFERENCE_SCHEMA, Reference, Subject, im
 use likewise::eval::tasks::find;
 use likewise::eval::tasks::hidden_states::word_items;
 use likewise::eval::tasks::odd_one_out::{random_triplets, triplet_item};
-use likewise::eval::tasks::pair_rating::{all_pairs, pair_items};
+use likewise::eval::tasks::pair_rating::{N_WORDINGS, all_pairs, asked_in, expected_at, pair_items, with_wordings};
 use likewise::report::figure::Marks;
+use likewise::report::rating_sweep::{SweepPoint, TEMPERATURES, sweep_figure};
 use likewise::report::representation::{
     LayerPoint, MEADOWS_FILE, ModelSide, Pairing, RepresentationError, StateDistance, agree, cka_of, group_level,
     heat_figure, layer_figure, map_figure, meadows_tree, reference_of_study, rsatoolbox_dict, sentence, triplet_share,
@@ -334,4 +335,70 @@ fn exports_are_the_files_that_rsatoolbox_opened() {
     // And back by our own importer.
     let Imported::Reference(back) = import(&found, "id", "t").unwrap() else { panic!() };
     assert_eq!((back.names, back.subjects.len()), (names, 2));
+}
+
+#[test]
+fn ratings_are_swept_over_wordings_and_temperatures_without_asking_again() {
+    // Weighed by hand: shares of exp(-d / t) for log-likelihoods 0 and -ln 9 at ratings 1 and 2, all else impossible.
+    let logs = [0.0, -9.0_f64.ln(), -1e9, -1e9, -1e9, -1e9, -1e9];
+    for (temperature, second) in [(1.0, 0.1), (0.5, 1.0 / 82.0), (2.0, 0.25)] {
+        let found = expected_at(&[logs.to_vec()], temperature).unwrap();
+        assert!((found - (1.0 + second)).abs() < 1e-12, "{temperature}: {found}");
+    }
+    let asked = |wording| asked_in(wording, "cat", "dog");
+    let distinct: std::collections::BTreeSet<String> = (0..N_WORDINGS).map(asked).collect();
+    assert_eq!(distinct.len(), N_WORDINGS);
+    assert!(
+        distinct.iter().all(|it| it.contains("\"cat\"") && it.contains("\"dog\"") && it.contains('7')),
+        "{distinct:?}"
+    );
+
+    for both_orders in [false, true] {
+        let plain = side("pair_rating", pair_items(&all_pairs(&WORDS), both_orders));
+        let side = side("pair_rating", with_wordings(pair_items(&all_pairs(&WORDS), both_orders)));
+        let all: Vec<usize> = (0..WORDS.len()).collect();
+        assert_eq!(
+            side.rdm(&all, 0, COSINE).unwrap(),
+            plain.rdm(&all, 0, COSINE).unwrap(),
+            "the rating stays the usual one"
+        );
+        assert_eq!(plain.sweep.as_ref().map(|it| it.n_wordings), Some(1));
+        let sweep = side.sweep.as_ref().unwrap();
+        assert_eq!(sweep.settings().len(), (N_WORDINGS + 1) * TEMPERATURES.len());
+        let usual = sweep.rdm(&all, Some(0), 1.0).unwrap();
+        for (ours, theirs) in usual.values().iter().zip(side.rdm(&all, 0, COSINE).unwrap().values()) {
+            assert!((ours - theirs).abs() < 1e-12);
+        }
+        // The scripted engine hears only the words, so that every wording says the same as the mean of them.
+        let mean = sweep.rdm(&all, None, 2.0).unwrap();
+        for (ours, theirs) in mean.values().iter().zip(sweep.rdm(&all, Some(3), 2.0).unwrap().values()) {
+            assert!((ours - theirs).abs() < 1e-12);
+        }
+        let reference = reference(4, 2.0);
+        let pairing = Pairing::new(&side, &reference).unwrap();
+        let points: Vec<SweepPoint> = sweep
+            .settings()
+            .into_iter()
+            .map(|(wording, temperature)| {
+                let rdm = sweep.rdm(&pairing.model_places, wording, temperature).unwrap();
+                let agreement = agree(&rdm, &pairing.raters, Measure::Spearman, 50).unwrap();
+                assert!(agreement.value > 0.7, "{wording:?} {temperature}: {agreement:?}");
+                SweepPoint { wording, temperature, agreement }
+            })
+            .collect();
+        let figure = sweep_figure("t", Measure::Spearman, &points, None, &[], &[]).unwrap();
+        let Marks::Curve { lines, .. } = &figure.marks else { panic!("{figure:?}") };
+        let ends = |line: &likewise::report::figure::Line| (line.points[0].0, line.points[4].0);
+        assert!(
+            lines.len() == N_WORDINGS + 1 && lines.iter().all(|it| it.points.len() == 5 && ends(it) == (-2.0, 2.0))
+        );
+        assert!(
+            figure.caption.contains("over 4 wordings") && figure.caption.contains("after the fact"),
+            "{}",
+            figure.caption
+        );
+    }
+    let triplets =
+        random_triplets(WORDS.len(), 10, 1).iter().map(|it| triplet_item(it.map(|at| WORDS[at]), None)).collect();
+    assert_eq!(side("odd_one_out", triplets).sweep, None);
 }

@@ -20,6 +20,10 @@ use crate::eval::task::{Step, Task, TaskEntry, TaskInfo};
 pub const RATINGS: [&str; 7] = ["1", "2", "3", "4", "5", "6", "7"];
 /// Name of the item's part that holds the question with the words in the other order.
 const SWAPPED: &str = "swapped";
+/// Names of the item's parts that hold the question in other wordings.
+const WORDINGS: [&str; 3] = ["wording_2", "wording_3", "wording_4"];
+/// How many wordings there are, the usual one included.
+pub const N_WORDINGS: usize = WORDINGS.len() + 1;
 
 const INFO: TaskInfo = TaskInfo {
     id: "pair_rating",
@@ -82,6 +86,65 @@ pub fn all_pairs<'a>(words: &[&'a str]) -> Vec<(&'a str, &'a str)> {
     pairs
 }
 
+/// The question in another wording; 0 is the usual one. All have the scale and its direction in common.
+pub fn asked_in(wording: usize, first: &str, second: &str) -> String {
+    match wording {
+        1 => format!(
+            "How much are two things alike? Answer with one number only, from 1 for nothing in common to 7 for nearly \
+             identical. The two: \"{first}\", \"{second}\"."
+        ),
+        2 => format!(
+            "People were asked how similar two things are, on a scale from 1 (completely different) to 7 (extremely \
+             similar). Give the number that most people would choose for \"{first}\" and \"{second}\"."
+        ),
+        3 => format!(
+            "7 means that two words mean nearly the same, 1 that they have nothing to do with each other. Choose a \
+             number from 1 to 7 for the words \"{first}\" and \"{second}\"."
+        ),
+        _ => asked(first, second),
+    }
+}
+
+/// Adds the question in every other wording, so that one run shows how much hangs on the wording: it takes
+/// [`N_WORDINGS`] times as long. The rating stays that of the usual one.
+pub fn with_wordings(items: Vec<Item>) -> Vec<Item> {
+    let add = |mut item: Item| {
+        if let [first, second] = item.tags.as_slice() {
+            let other = |(at, name): (usize, &&str)| ((*name).to_owned(), asked_in(at + 1, first, second));
+            item.parts.extend(WORDINGS.iter().enumerate().map(other));
+        }
+        item
+    };
+    items.into_iter().map(add).collect()
+}
+
+/// The ratings' probabilities in each wording that was asked, the usual one first, as log-likelihoods; an item that was
+/// asked both ways round has two of the usual one.
+pub fn log_likelihoods(item: &Item, responses: &[Response]) -> Vec<Vec<Vec<f64>>> {
+    let n_orders = 1 + usize::from(!item.part(SWAPPED).is_empty());
+    let each: Vec<Vec<f64>> = responses
+        .iter()
+        .map_while(|response| options_of(Some(response), RATINGS.len()))
+        .map(|options| options.iter().map(|option| option.logprob).collect())
+        .collect();
+    if each.len() < n_orders {
+        return Vec::new();
+    }
+    let (usual, others) = each.split_at(n_orders);
+    std::iter::once(usual.to_vec()).chain(others.iter().map(|it| vec![it.clone()])).collect()
+}
+
+/// The expected rating at a temperature, averaged over the orders: probabilities are those of the log-likelihoods
+/// divided by it. `None` without finite values.
+pub fn expected_at(orders: &[Vec<f64>], temperature: f64) -> Option<f64> {
+    let each = orders.iter().map(|logs| {
+        let tempered: Vec<f64> = logs.iter().map(|it| it / temperature).collect();
+        softmax(&tempered).map(|shares| expectation(&shares))
+    });
+    let each: Vec<f64> = each.collect::<Option<_>>()?;
+    (!each.is_empty()).then(|| each.iter().sum::<f64>() / each.len() as f64)
+}
+
 struct PairRating {
     settings: Settings,
 }
@@ -139,13 +202,23 @@ impl Task for PairRating {
         Step::Done(match (responses, self.settings.method) {
             ([], Method::Choose) => {
                 let swapped = item.part(SWAPPED);
-                let texts = [item.prompt.as_str(), swapped].into_iter().filter(|text| !text.is_empty());
+                let others = WORDINGS.iter().map(|name| item.part(name));
+                let texts = [item.prompt.as_str(), swapped].into_iter().chain(others).filter(|text| !text.is_empty());
                 return Step::Ask(texts.map(|text| choose(&self.settings, question(text), &RATINGS)).collect());
             }
             ([], Method::Generate) => {
                 return Step::Ask(vec![generate(&self.settings, question(item.prompt.clone()))]);
             }
-            (_, Method::Choose) => expected(responses),
+            (_, Method::Choose) => {
+                let n_orders = 1 + usize::from(!item.part(SWAPPED).is_empty());
+                let score = expected(&responses[..n_orders.min(responses.len())]);
+                let others = log_likelihoods(item, responses);
+                let others = WORDINGS.iter().zip(others.iter().skip(1));
+                others.fold(score, |score, (name, logs)| match expected_at(logs, 1.0) {
+                    Some(value) => score.with(name, value),
+                    None => score,
+                })
+            }
             ([response, ..], Method::Generate) => match text_of(Some(response)) {
                 Some(text) => written(text),
                 None => Score::failed("the engine answered another question"),

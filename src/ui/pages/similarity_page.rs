@@ -9,14 +9,14 @@ use wasm_bindgen::JsCast;
 use super::models_page::NeedsModel;
 use super::run_page::{status_in_words, time_left};
 use super::similarity_view::SimilarityView;
-use crate::eval::engine::Pool;
+use crate::eval::engine::{Pool, Sampling};
 use crate::eval::item::Item;
-use crate::eval::run::{PromptFormat, Run, RunStatus, Settings};
+use crate::eval::run::{Method, PromptFormat, Run, RunStatus, Settings};
 use crate::eval::runner::sha256_hex;
 use crate::eval::stimuli::{self, Imported, Reference, StimulusSet, sets_from_json};
 use crate::eval::tasks::hidden_states::word_items;
 use crate::eval::tasks::odd_one_out::{random_triplets, triplet_item};
-use crate::eval::tasks::pair_rating::pair_items;
+use crate::eval::tasks::pair_rating::{N_WORDINGS, pair_items, with_wordings};
 use crate::protocol::NoticeKind;
 use crate::report::representation::reference_of_study;
 use crate::store::{Collection, Record};
@@ -33,6 +33,8 @@ use crate::ui::state::{State, use_state};
 const SETS_PATH: &str = "stimuli/words.json";
 /// Most words whose hidden states a browser keeps: every layer of each is about a hundred kilobytes.
 const MOST_STATES: usize = 150;
+/// Tokens of a written rating: room for a number and a word before it.
+const WRITTEN_LIMIT: u32 = 8;
 /// Tasks whose runs have similarities.
 pub(super) const TASKS: [&str; 3] = ["pair_rating", "hidden_states", "odd_one_out"];
 /// The choice of typing one's own words.
@@ -71,6 +73,8 @@ impl Ask {
 struct Form {
     ask: RwSignal<Ask>,
     both_orders: RwSignal<bool>,
+    wordings: RwSignal<bool>,
+    written: RwSignal<bool>,
     few_shot: RwSignal<bool>,
     last_token: RwSignal<bool>,
     n_triplets: RwSignal<u64>,
@@ -81,7 +85,10 @@ impl Form {
     /// The items of a run over a set; a reference's own triplets are asked with people's answers as targets.
     fn items(self, set: &StimulusSet, reference: Option<&Reference>) -> Vec<Item> {
         match self.ask.get_untracked() {
-            Ask::Ratings => pair_items(&set.pairs(), self.both_orders.get_untracked()),
+            Ask::Ratings => {
+                let items = pair_items(&set.pairs(), self.both_orders.get_untracked());
+                if self.wordings.get_untracked() { with_wordings(items) } else { items }
+            }
             Ask::States => {
                 word_items(&set.words, if self.last_token.get_untracked() { Pool::Last } else { Pool::Mean })
             }
@@ -106,10 +113,18 @@ impl Form {
     }
 
     fn settings(self) -> Settings {
+        let usual = Settings::default();
+        let written = self.written.get_untracked() && self.ask.get_untracked() == Ask::Ratings;
+        let drawn = Settings {
+            method: Method::Generate,
+            sampling: Sampling { temperature: 1.0, ..usual.sampling },
+            limit: WRITTEN_LIMIT,
+            ..usual.clone()
+        };
         Settings {
             seed: self.seed.get_untracked(),
             format: if self.few_shot.get_untracked() { PromptFormat::FewShot } else { PromptFormat::Chat },
-            ..Settings::default()
+            ..if written { drawn } else { usual }
         }
     }
 }
@@ -236,6 +251,8 @@ pub fn SimilarityPage() -> impl IntoView {
     let form = Form {
         ask: RwSignal::new(Ask::Ratings),
         both_orders: RwSignal::new(false),
+        wordings: RwSignal::new(false),
+        written: RwSignal::new(false),
         few_shot: RwSignal::new(false),
         last_token: RwSignal::new(false),
         n_triplets: RwSignal::new(100),
@@ -257,10 +274,14 @@ pub fn SimilarityPage() -> impl IntoView {
             let n = set.words.len();
             let (n_pairs, n_triplets) = (set.pairs().len(), form.n_triplets.get() as usize);
             match form.ask.get() {
-                Ask::Ratings if form.both_orders.get() => {
-                    format!("{n} words: {n_pairs} pairs to rate, each both ways round.")
+                Ask::Ratings if form.written.get() => {
+                    format!("{n} words: {n_pairs} pairs to rate, each by one written answer.")
                 }
-                Ask::Ratings => format!("{n} words: {n_pairs} pairs to rate."),
+                Ask::Ratings => {
+                    let orders = if form.both_orders.get() { ", each both ways round" } else { "" };
+                    let more = if form.wordings.get() { format!(", in {N_WORDINGS} wordings") } else { String::new() };
+                    format!("{n} words: {n_pairs} pairs to rate{orders}{more}.")
+                }
                 Ask::States if n > MOST_STATES => {
                     format!(
                         "{n} words are too many for hidden states here (at most {MOST_STATES}); headless takes more."
@@ -390,6 +411,8 @@ pub fn SimilarityPage() -> impl IntoView {
                 <summary>"More choices"</summary>
                 <div class="stack">
                     {check("both-orders", "Rate each pair both ways round (twice the time, takes out the effect of the order)", form.both_orders)}
+                    {check("wordings", "Ask in four wordings: how much hangs on the question (about four times as long)", form.wordings)}
+                    {check("written", "Let it write each rating, drawn at temperature 1, instead of weighing 1 to 7 by their probabilities", form.written)}
                     {check("similarity-few-shot", "Ask with worked examples instead of the chat template (for base models)", form.few_shot)}
                     {check("last-token", "Hidden states of a word's last token instead of the mean over its tokens", form.last_token)}
                     <div class="form-grid">

@@ -12,6 +12,7 @@ use crate::eval::stimuli::Reference;
 use crate::eval::tasks;
 use crate::platform;
 use crate::report::figure::Figure;
+use crate::report::rating_sweep::{SweepPoint, sweep_figure};
 use crate::report::representation::{
     Comparing, LayerPoint, MEADOWS_FILE, ModelSide, Pairing, RepresentationError, StateDistance, agreement_notes,
     cka_of, group, group_level, heat_figure, layer_figure, map_figure, meadows_tree, measure_in_words, rsatoolbox_dict,
@@ -243,6 +244,45 @@ async fn by_layer(
     Ok(Some(figures))
 }
 
+/// The ratings of a run under other wordings and temperatures; nothing for runs without.
+async fn by_setting(
+    side: &ModelSide,
+    with: &Beside,
+    options: &Options,
+    alive: &impl Fn() -> bool,
+    tell: &impl Fn(usize),
+) -> Result<Option<Vec<Figure>>, RepresentationError> {
+    let Some(sweep) = &side.sweep else { return Ok(None) };
+    let reference = reference_at(with, side, 0, options.distance)?;
+    let pairing = Pairing::new(side, &reference)?;
+    let (mut points, mut notes) = (Vec::new(), Vec::new());
+    if pairing.raters.is_empty() {
+        return Ok(None);
+    }
+    for (done, (wording, temperature)) in sweep.settings().into_iter().enumerate() {
+        let model = sweep.rdm(&pairing.model_places, wording, temperature)?;
+        let comparing = Comparing::new(model, &pairing.raters, options.measure);
+        let comparing = match drawn(comparing, pairing.raters.len(), LAYER_RESAMPLES, alive).await {
+            Ok(Some(comparing)) => comparing,
+            Ok(None) => return Ok(None),
+            // Ratings that are all alike at one temperature have no order there.
+            Err(RepresentationError::Stat(_)) => continue,
+            Err(error) => return Err(error),
+        };
+        let Some(agreement) = comparing.agreement() else { continue };
+        if notes.is_empty() {
+            notes = agreement_notes(&agreement, pairing.n_dropped);
+        }
+        points.push(SweepPoint { wording, temperature, agreement });
+        tell(done + 1);
+    }
+    notes.extend(side.notes.iter().cloned());
+    let title = format!("{} and {}, by wording and temperature", side.title, reference.title);
+    let ceiling = pairing.ceiling(options.measure);
+    let sources = [side.run_id.clone(), reference.id];
+    Ok(Some(sweep_figure(&title, options.measure, &points, ceiling.as_ref(), &notes, &sources).into_iter().collect()))
+}
+
 /// Places of words on a side.
 fn same_words(side: &ModelSide, words: &[String]) -> Option<Vec<usize>> {
     words.iter().map(|word| side.names.iter().position(|name| name.eq_ignore_ascii_case(word))).collect()
@@ -365,14 +405,19 @@ pub fn SimilarityView(
         curve.set(None);
         layers_done.set((0.0, 0.0));
         let (Some(side), Some(Some(with))) = (side, with) else { return };
-        let n = side.layers().len();
+        let n_settings = side.sweep.as_ref().map_or(0, |sweep| sweep.settings().len());
+        let n = side.layers().len().max(n_settings);
         if n == 0 {
             return;
         }
         layers_done.set((0.0, n as f64));
         spawn_local(async move {
             let tell = |done: usize| layers_done.set((done as f64, n as f64));
-            let made = by_layer(&side, &with, &options, &alive, &tell).await;
+            let made = if n_settings > 0 {
+                by_setting(&side, &with, &options, &alive, &tell).await
+            } else {
+                by_layer(&side, &with, &options, &alive, &tell).await
+            };
             if alive() {
                 layers_done.set((0.0, 0.0));
                 curve.set(made.map_err(|error| error.to_string()).transpose());
@@ -457,7 +502,7 @@ pub fn SimilarityView(
         }.into_any(),
     }
     };
-    let layer_words = Signal::derive(move || format!("{} of {} layers", layers_done.get().0, layers_done.get().1));
+    let layer_words = Signal::derive(move || format!("{} of {}", layers_done.get().0, layers_done.get().1));
     view! {
         <section class="stack" data-testid="similarity">
             <h2>"Compare"</h2>
@@ -483,7 +528,7 @@ pub fn SimilarityView(
                 </div>
             </div>
             <Show when=move || layers_done.get().1 != 0.0>
-                <ProgressBar label="Comparing layer by layer" progress=layers_done words=layer_words />
+                <ProgressBar label="Comparing by layer or setting" progress=layers_done words=layer_words />
             </Show>
             {move || curve.get().map(|curve| match curve {
                 Ok(figures) => figures.into_iter().map(|figure| view! { <Chart figure=figure /> }).collect_view().into_any(),

@@ -38,10 +38,11 @@ fn comparison_view(found: SuiteComparison) -> impl IntoView {
 }
 
 /// Another suite beside `first`: the one that the address names as `beside`, else a choice of those in this browser.
-/// `moment` changes when a task begins or ends.
 #[component]
 pub fn Beside<T: Clone + PartialEq + Send + Sync + 'static>(
+    /// The runs that the page shows.
     first: Vec<(Run, Vec<ItemResult>)>,
+    /// What changes when a task begins or ends.
     moment: Memo<T>,
 ) -> impl IntoView {
     let state = use_state();
@@ -97,7 +98,7 @@ pub fn Beside<T: Clone + PartialEq + Send + Sync + 'static>(
                     <h2>"Two suites on the same items"</h2>
                     <A href=alone.clone() attr:data-testid="beside-close">"Show this suite alone"</A>
                 </div>
-                {body.clone()}
+                {body}
             </section>
         </Show>
     }

@@ -110,14 +110,22 @@ for (const project of ["cpu", "gpu"]) {
     await start(it, "pair_rating");
     await page.locator("[data-testid=similarity-sentence]", { hasText: "5 pairs of 6 words" }).waitFor();
 
+    // In four wordings, at five temperatures: one curve a wording and one of their mean.
     await page.getByText("More choices").click();
+    await id("wordings").check();
+    assert.match(await id("cost").textContent(), /5 pairs to rate, in 4 wordings/);
+    await start(it, "pair_rating");
+    await page.getByRole("heading", { name: /by wording and temperature/ }).waitFor();
+    await page.locator(".chart-legend", { hasText: "mean of the wordings" }).waitFor({ timeout: 60_000 });
+    await shoot(page, `similarity-sweep-${project}`);
+    await id("wordings").uncheck();
     await id("n-triplets").fill("6");
     await id("n-triplets").press("Tab");
     await start(it, "odd_one_out");
     await page.locator("[data-testid=side] option", { hasText: "Odd one out of three, 6 items" }).waitFor({ state: "attached" });
     await start(it, "hidden_states");
     await page.locator("[data-testid=side] option", { hasText: "Hidden states of words, 6 items" }).waitFor({ state: "attached" });
-    const ratings = await id("side").locator("option", { hasText: "Similarity ratings" }).getAttribute("value");
+    const ratings = await id("side").locator("option", { hasText: "Similarity ratings" }).last().getAttribute("value");
     const states = await id("side").locator("option", { hasText: "Hidden states" }).getAttribute("value");
     await id("side").selectOption(states);
     await id("with").selectOption(`run:${states}`);
@@ -132,7 +140,7 @@ for (const project of ["cpu", "gpu"]) {
     await id("similarity-file").setInputFiles(file("odd.json", "{\"a\": 1}"));
     await page.getByText(/neither raters, dissimilarities nor arrangement/).waitFor({ state: "attached" });
     await id("nav-results").click();
-    assert.equal(await id("run-row").count(), 3);
+    assert.equal(await id("run-row").count(), 4);
     settle();
     await context.close();
   });
