@@ -12,6 +12,8 @@ pub fn control_of(field: &str) -> (&'static str, &'static str) {
         "consent.text" => ("draft-consent", "Consent"),
         "n_repeats" => ("draft-repeats", "Repeats"),
         "design.n_trials" => ("draft-trials", "Trials"),
+        "resume.max_age_hours" => ("draft-max-age", "Hours"),
+        _ if starts("completion") => ("draft-redirect", "Where to"),
         _ if starts("catch_trials") => ("draft-catch", "Catch trials"),
         _ if starts("design.labels") => ("draft-labels", "Labels"),
         _ if starts("design.axes") => ("draft-axes", "Questions"),

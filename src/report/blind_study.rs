@@ -4,6 +4,7 @@
 use crate::eval::engine::Response;
 use crate::eval::run::{ItemResult, Run};
 use crate::study::StudyError;
+use crate::study::conduct::Resume;
 use crate::study::design::{Design, Prompt};
 use crate::study::study::{Consent, STUDY_SCHEMA, Stimulus, Study};
 
@@ -118,6 +119,8 @@ pub fn study_of_runs(first: (&Run, &[ItemResult]), second: (&Run, &[ItemResult])
         n_repeats: n_repeats as u32,
         catch_trials: Vec::new(),
         debrief: Some(format!("The answers came from two runs: {}; and {}.", names[0], names[1])),
+        resume: Resume::default(),
+        completion: None,
     };
     study.validate()?;
     Ok(study)

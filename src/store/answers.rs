@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Collection, StoreError, backup};
 use crate::study::gathering::{Gathered, Merged};
 use crate::study::judgment::Judgment;
 use crate::study::packet::{self, Packet, PacketError};
+use crate::study::recruitment::Recruitment;
 use crate::study::session::{Session, SessionRecord};
 use crate::study::study::Study;
 
@@ -23,11 +24,16 @@ pub struct Answers {
 }
 
 /// What "Save my answers" writes.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Saved {
-    session: SessionRecord,
-    judgments: Vec<Judgment>,
+pub struct Saved {
+    /// The session.
+    pub session: SessionRecord,
+    /// Its records in the order written.
+    pub judgments: Vec<Judgment>,
+    /// Where its participant came from, if that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recruitment: Option<Recruitment>,
 }
 
 impl Answers {

@@ -13,6 +13,7 @@ use crate::eval::run::{ItemResult, Run};
 use crate::eval::stimuli::Reference;
 use crate::study::judgment::Judgment;
 use crate::study::packet::Packet;
+use crate::study::recruitment::Recruitment;
 use crate::study::session::{SessionRecord, Withdrawal};
 use crate::study::study::Study;
 
@@ -54,13 +55,15 @@ pub struct Imported {
     pub n_withdrawn: usize,
 }
 
-/// Writes every record of a store, collection by collection, in the order written.
+/// Writes every record of a store, collection by collection, in the order written; hashed ids of recruitment platforms
+/// only if they are asked for.
 ///
 /// # Errors
 /// Those of the store.
-pub async fn export<S: Store>(store: &S) -> Result<String, StoreError> {
+pub async fn export<S: Store>(store: &S, with_recruitment: bool) -> Result<String, StoreError> {
     let mut records = Vec::new();
-    for collection in Collection::ALL {
+    let asked = |it: &Collection| with_recruitment || *it != Collection::Recruitments;
+    for collection in Collection::ALL.into_iter().filter(asked) {
         records.extend(store.list(collection, None).await?);
     }
     to_jsonl(&records)
@@ -226,6 +229,7 @@ fn check_record(record: &Record) -> Result<(), String> {
         Collection::Withdrawals => reads::<Withdrawal>(&record.json),
         Collection::References => reads::<Reference>(&record.json),
         Collection::Packets => reads::<Packet>(&record.json),
+        Collection::Recruitments => reads::<Recruitment>(&record.json),
     }
     .map_err(|detail| format!("record {:?} is not of its kind: {detail}", record.id))
 }

@@ -122,14 +122,12 @@ impl Store for IndexedDb {
 
     async fn withdraw(&self, withdrawal: &Record) -> Result<(), StoreError> {
         self.with_connection(async |database| {
-            let collections =
-                [Collection::Sessions, Collection::Judgments, Collection::Packets, Collection::Withdrawals];
+            let mut collections = schema::OF_SESSION.map(|(collection, _)| collection).to_vec();
+            collections.push(Collection::Withdrawals);
             let transaction = write_transaction(database, &collections)?;
             let done = completion(&transaction);
             add(&transaction, withdrawal)?;
-            let held =
-                [(Collection::Sessions, BY_ID), (Collection::Judgments, BY_PARENT), (Collection::Packets, BY_ID)];
-            for (collection, index) in held {
+            for (collection, index) in schema::OF_SESSION {
                 let store = transaction.object_store(store_name(collection))?;
                 let keys = store.index(index)?.get_all_keys_with_key(&withdrawal.id.as_str().into())?;
                 for key in Array::from(&result(&keys).await?).iter() {

@@ -2,6 +2,7 @@
 
 use crate::study::judgment::Judgment;
 use crate::study::packet::Packet;
+use crate::study::recruitment::Recruitment;
 use crate::study::session::{SessionRecord, Withdrawal};
 use crate::study::study::Study;
 
@@ -46,11 +47,14 @@ pub enum Collection {
     /// [`Packet`]: sessions of other people, collected from them; id = session id, parent = hash of the study; the newest
     /// record of an id counts.
     Packets,
+    /// [`Recruitment`]: hashed ids of recruitment platforms; id = session id, parent = hash of the study. In no export
+    /// that does not ask for them.
+    Recruitments,
 }
 
 impl Collection {
     /// Every collection.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Runs,
         Self::ItemResults,
         Self::Sessions,
@@ -61,6 +65,7 @@ impl Collection {
         Self::Withdrawals,
         Self::References,
         Self::Packets,
+        Self::Recruitments,
     ];
 }
 
@@ -128,6 +133,14 @@ impl Record {
         Self::new(Collection::Packets, packet.session_id(), packet.study_sha256(), packet)
     }
 
+    /// The record of where a session's participant came from.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn of_recruitment(recruitment: &Recruitment) -> Result<Self, StoreError> {
+        Self::new(Collection::Recruitments, &recruitment.session_id, &recruitment.study_sha256, recruitment)
+    }
+
     /// The record of a withdrawal.
     ///
     /// # Errors
@@ -139,7 +152,7 @@ impl Record {
     /// The session that the record belongs to, if it is of one.
     fn session_id(&self) -> Option<&str> {
         match self.collection {
-            Collection::Sessions | Collection::Packets => Some(&self.id),
+            Collection::Sessions | Collection::Packets | Collection::Recruitments => Some(&self.id),
             Collection::Judgments => Some(&self.parent),
             _ => None,
         }

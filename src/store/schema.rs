@@ -10,6 +10,14 @@ pub const BY_ID: &str = "id";
 /// Index over `parent`.
 pub const BY_PARENT: &str = "parent";
 
+/// Where the records of one session lie, and the index that finds them by its id.
+pub const OF_SESSION: [(Collection, &str); 4] = [
+    (Collection::Sessions, BY_ID),
+    (Collection::Judgments, BY_PARENT),
+    (Collection::Packets, BY_ID),
+    (Collection::Recruitments, BY_ID),
+];
+
 /// One change of the layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
@@ -30,6 +38,7 @@ pub const MIGRATIONS: &[&[Step]] = &[
     &[Step::Create(Collection::Studies), Step::Create(Collection::Withdrawals)],
     &[Step::Create(Collection::References)],
     &[Step::Create(Collection::Packets)],
+    &[Step::Create(Collection::Recruitments)],
 ];
 
 /// The newest version.
@@ -55,6 +64,7 @@ pub const fn store_name(collection: Collection) -> &'static str {
         Collection::Withdrawals => "withdrawals",
         Collection::References => "references",
         Collection::Packets => "packets",
+        Collection::Recruitments => "recruitments",
     }
 }
 

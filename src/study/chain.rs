@@ -29,7 +29,7 @@ pub(super) fn hash(record: &impl Serialize) -> String {
     hex(&Sha256::digest(json.as_bytes()))
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a String cannot fail.

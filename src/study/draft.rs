@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::StudyError;
+use super::conduct::{Completion, Resume};
 use super::design::{Design, Label, Prompt};
 use super::study::{CatchTrial, Consent, Gold, Question, STUDY_SCHEMA, Scale, Stimulus, Study};
 use super::trial::Expected;
@@ -138,6 +139,12 @@ pub struct Draft {
     pub consent: String,
     /// What it was about.
     pub debrief: String,
+    /// Coming back to a session.
+    #[serde(default)]
+    pub resume: Resume,
+    /// Where participants are led after the last trial; empty for nowhere.
+    #[serde(default)]
+    pub redirect: String,
     /// Pictures of the builder's own, by the name that a line gives as `picture:NAME`; `data:` addresses.
     #[serde(default)]
     pub pictures: BTreeMap<String, String>,
@@ -174,6 +181,8 @@ impl Draft {
             instructions: String::new(),
             consent: CONSENT.to_owned(),
             debrief: String::new(),
+            resume: Resume::default(),
+            redirect: String::new(),
             pictures: BTreeMap::new(),
             kept: None,
         };
@@ -337,6 +346,8 @@ impl Draft {
             instructions: study.instructions.clone(),
             consent: study.consent.text.clone(),
             debrief: study.debrief.clone().unwrap_or_default(),
+            resume: study.resume,
+            redirect: study.completion.as_ref().map(|it| it.redirect.clone()).unwrap_or_default(),
             pictures: study
                 .stimuli
                 .iter()
@@ -387,6 +398,8 @@ impl Draft {
             n_repeats: self.n_repeats,
             catch_trials,
             debrief: some(&self.debrief),
+            resume: self.resume,
+            completion: some(self.redirect.trim()).map(|redirect| Completion::of_author(redirect, kept)),
         };
         study.validate()?;
         Ok(study)

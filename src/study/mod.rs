@@ -4,7 +4,7 @@
 //! [`session::Session::begin`] lays out its trials by seed ([`assign`]); the page draws
 //! [`session::Session::current`] and hands the answer to [`session::Session::answer`], which checks it and yields
 //! a [`judgment::Judgment`] to be stored before the next trial is shown. Nothing is ever rewritten: taking an answer
-//! back is a record too. [`chain`] ties the records of a session together. [`session::Session::resume`] rebuilds the
+//! back is a record too. [`conduct`] says what happens around the trials, [`recruitment`] where somebody came from. [`chain`] ties the records of a session together. [`session::Session::resume`] rebuilds the
 //! session from them after a reload, and [`quality`] and [`judgment::similarity_matrix`] read them afterwards.
 
 pub mod anchored_triplet;
@@ -12,6 +12,7 @@ pub mod answer_rating;
 pub mod arrangement;
 pub mod assign;
 pub mod chain;
+pub mod conduct;
 pub mod design;
 pub mod draft;
 pub mod free_label;
@@ -22,6 +23,7 @@ pub mod packet;
 pub mod pair_rating;
 pub mod preference;
 pub mod quality;
+pub mod recruitment;
 pub mod session;
 pub mod simulation;
 #[expect(clippy::module_inception, reason = "the study is what this module is about")]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::StudyError;
 use super::assign::MIN_REPEAT_GAP;
 use super::chain;
+use super::conduct::{Completion, Resume};
 use super::design::{Design, MAX_TRIALS};
 use super::trial::Expected;
 
@@ -156,6 +157,12 @@ pub struct Study {
     /// What the study was about, shown after the last trial.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub debrief: Option<String>,
+    /// What becomes of a session when its participant comes back.
+    #[serde(default, skip_serializing_if = "Resume::is_default")]
+    pub resume: Resume,
+    /// Where participants are led after the last trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completion: Option<Completion>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -253,7 +260,9 @@ impl Study {
         if self.n_repeats as usize > n_main.saturating_sub(MIN_REPEAT_GAP) {
             return wrong("n_repeats", format!("{} repeats do not fit {n_main} main trials", self.n_repeats));
         }
-        self.check_catch_trials(&ids)
+        self.check_catch_trials(&ids)?;
+        self.resume.validate()?;
+        self.completion.as_ref().map_or(Ok(()), Completion::validate)
     }
 
     fn check_before(&self) -> Result<(), StudyError> {

@@ -12,6 +12,7 @@ pub mod device;
 mod download;
 pub mod pages;
 mod picture;
+mod recruiting;
 pub mod sight_state;
 pub mod state;
 mod study_source;
@@ -65,8 +66,9 @@ pub(crate) fn to(route: &str) -> String {
 /// The whole page.
 #[component]
 pub fn App() -> impl IntoView {
+    let ids = recruiting::take_ids();
     let (root, path) = site_root();
-    let state = State::start(root);
+    let state = State::start(root, ids);
     provide_context(state);
     provide_context(SightState::new(state));
     view! {

@@ -29,6 +29,7 @@ use crate::store::backup::{self, Imported};
 use crate::store::weights::{self, CachedModel};
 use crate::store::{Collection, Record, Store, StoreError};
 use crate::study::draft::{Draft, Kind};
+use crate::study::recruitment::Ids;
 use crate::study::session::Withdrawal;
 use crate::worker::client::{WorkerClient, loader_of};
 
@@ -69,6 +70,8 @@ pub struct State {
     /// Changes whenever records were written or removed.
     pub records_version: RwSignal<u32>,
     site_root: StoredValue<String>,
+    /// Ids of the address, until a study takes them.
+    ids: StoredValue<Option<Ids>>,
     client: StoredValue<Option<(Backend, WorkerClient)>, LocalStorage>,
     records: StoredValue<Option<Rc<AnyStore>>, LocalStorage>,
     queue: StoredValue<Rc<Queue>, LocalStorage>,
@@ -119,8 +122,8 @@ fn result_id(result: &ItemResult) -> String {
 
 impl State {
     /// Makes the state and begins to look at device, catalog and storage. `site_root` is the address of the
-    /// site's root with a slash at its end.
-    pub fn start(site_root: String) -> Self {
+    /// site's root with a slash at its end, `ids` what stood in the address.
+    pub fn start(site_root: String, ids: Option<Ids>) -> Self {
         let state = Self {
             device: RwSignal::new(Device::Unknown),
             backend: RwSignal::new(Backend::Gpu),
@@ -133,6 +136,7 @@ impl State {
             cache_version: RwSignal::new(0),
             records_version: RwSignal::new(0),
             site_root: StoredValue::new(site_root),
+            ids: StoredValue::new(ids),
             client: StoredValue::new_local(None),
             records: StoredValue::new_local(None),
             queue: StoredValue::new_local(Rc::default()),
@@ -169,6 +173,11 @@ impl State {
     /// Address of the site's root.
     pub fn site_root(self) -> String {
         self.site_root.get_value()
+    }
+
+    /// The ids that stood in the address; once.
+    pub fn take_ids(self) -> Option<Ids> {
+        self.ids.try_update_value(Option::take).flatten()
     }
 
     /// Adds a notice.
@@ -568,9 +577,9 @@ impl State {
         }
     }
 
-    /// Every record as one text.
-    pub async fn export_all(self) -> Option<String> {
-        match backup::export(self.store().await.as_ref()).await {
+    /// Every record as one text; hashed ids of recruitment platforms only if they are asked for.
+    pub async fn export_all(self, with_recruitment: bool) -> Option<String> {
+        match backup::export(self.store().await.as_ref(), with_recruitment).await {
             Ok(text) => Some(text),
             Err(error) => {
                 self.notify(notice_of(&error), error.to_string());

@@ -68,7 +68,7 @@ fn a_session_comes_back_from_its_records() {
 #[test]
 fn a_withdrawn_session_is_gone_and_does_not_come_back() {
     let store = filled();
-    let text = block_on(backup::export(&store)).unwrap();
+    let text = block_on(backup::export(&store, true)).unwrap();
     let study = Study::from_json(include_str!("../../public/studies/everyday_words.json")).unwrap();
     let record: SessionRecord = block_on(store.get(Collection::Sessions, "session")).unwrap().unwrap().value().unwrap();
     let judgments = block_on(store.list(Collection::Judgments, Some("session"))).unwrap();
@@ -85,7 +85,7 @@ fn a_withdrawn_session_is_gone_and_does_not_come_back() {
     assert_eq!(block_on(store.list(Collection::Judgments, None)).unwrap(), []);
     // Where the session still is, the withdrawal deletes it.
     let elsewhere = filled();
-    let newer = block_on(backup::export(&store)).unwrap();
+    let newer = block_on(backup::export(&store, true)).unwrap();
     let done = block_on(backup::import(&elsewhere, &newer)).unwrap();
     assert_eq!(done, Imported { n_new: 1, n_present: 2, n_withdrawn: 0 });
     assert_eq!(all(&elsewhere), all(&store));
@@ -104,7 +104,7 @@ fn export_erase_import_gives_the_same_records_and_twice_adds_nothing() {
     // The same record twice, as a write that was repeated after a lost connection leaves it.
     block_on(store.append(&[setting("theme", "\"light\"")])).unwrap();
     let before = all(&store);
-    let text = block_on(backup::export(&store)).unwrap();
+    let text = block_on(backup::export(&store, true)).unwrap();
     assert_eq!(text.lines().count(), before.len() + 1);
     let again = block_on(backup::import(&store, &text)).unwrap();
     assert_eq!(again, Imported { n_new: 0, n_present: before.len(), n_withdrawn: 0 });
@@ -117,7 +117,7 @@ fn export_erase_import_gives_the_same_records_and_twice_adds_nothing() {
     assert_eq!(all(&store), before);
     block_on(backup::import(&store, &text)).unwrap();
     assert_eq!(all(&store), before);
-    assert_eq!(block_on(backup::export(&store)).unwrap(), text);
+    assert_eq!(block_on(backup::export(&store, true)).unwrap(), text);
 }
 
 #[test]

@@ -795,8 +795,14 @@ fn the_schema_file_asks_for_what_the_program_asks_for() {
         schema["required"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect();
     let properties = names(&schema["properties"]);
     let mut seen = BTreeSet::new();
-    for id in shipped_ids() {
-        let study = read(&format!("{id}.json"));
+    let mut studies: Vec<(String, serde_json::Value)> =
+        shipped_ids().into_iter().map(|id| (id.clone(), read(&format!("{id}.json")))).collect();
+    // No shipped study leads elsewhere.
+    let mut elsewhere = studies[0].1.clone();
+    elsewhere["resume"] = serde_json::json!({ "policy": "restart", "max_age_hours": 24 });
+    elsewhere["completion"] = serde_json::json!({ "redirect": "https://a.example/{code}", "hosts": ["a.example"] });
+    studies.push(("elsewhere".to_owned(), elsewhere));
+    for (id, study) in studies {
         seen.extend(names(&study));
         for name in names(&study) {
             assert!(properties.contains(&name), "{id}: the schema does not know {name}");

@@ -5,7 +5,8 @@ use leptos::task::spawn_local;
 use leptos_router::components::A;
 use wasm_bindgen::JsCast;
 
-use super::judge_page::ShareStudy;
+use super::build_conduct::ConductForm;
+use super::judge_start::ShareStudy;
 use crate::app::building::complaint;
 use crate::platform;
 use crate::protocol::NoticeKind;
@@ -185,6 +186,7 @@ fn DraftForm(state: State, checked: Memo<Result<Study, StudyError>>) -> impl Int
             <TextField id="draft-consent" label="Consent".to_owned() hint="What is agreed to before anything is kept. Say what is kept, where it goes, and how to withdraw.".to_owned() rows=6 value=consent set=set_consent error=error("draft-consent") />
             <TextField id="draft-debrief" label="Debrief".to_owned() hint="What it was about, after the last trial.".to_owned() rows=3 value=debrief set=set_debrief />
         </fieldset>
+        <ConductForm state=state error=Callback::new(error) />
     }
 }
 

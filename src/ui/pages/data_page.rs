@@ -26,6 +26,7 @@ fn name_of(collection: Collection) -> &'static str {
         Collection::Withdrawals => "Withdrawn sessions",
         Collection::References => "Imported similarities",
         Collection::Packets => "Sessions of a class",
+        Collection::Recruitments => "Hashed recruitment ids",
     }
 }
 
@@ -68,6 +69,7 @@ pub fn CachedModels() -> impl IntoView {
 pub fn DataPage() -> impl IntoView {
     let state = use_state();
     let said = RwSignal::new(String::new());
+    let with_recruitment = RwSignal::new(false);
     let sizes = LocalResource::new(move || {
         state.records_version.get();
         async move {
@@ -90,7 +92,7 @@ pub fn DataPage() -> impl IntoView {
     });
     let export = move |_| {
         spawn_local(async move {
-            if let Some(text) = state.export_all().await {
+            if let Some(text) = state.export_all(with_recruitment.get_untracked()).await {
                 match download::offer("likewise-data.jsonl", "application/jsonl", &text) {
                     Ok(()) => said.set("The file was handed to the browser to save.".to_owned()),
                     Err(error) => state.notify(NoticeKind::Unexpected, words_of(&error)),
@@ -156,6 +158,10 @@ pub fn DataPage() -> impl IntoView {
         <CachedModels />
         <section class="stack">
             <h2>"Take it with you, bring it back, erase it"</h2>
+            <p>
+                <input type="checkbox" id="with-recruitment" data-testid="with-recruitment" on:change=move |event| with_recruitment.set(event_target_checked(&event)) />
+                " " <label for="with-recruitment">"Export hashed recruitment ids too. Whoever has the list of ids can then tell whose answers are whose."</label>
+            </p>
             <div class="row">
                 <button type="button" class="primary" data-testid="export-all" on:click=export>"Export everything"</button>
                 <ConfirmButton id="erase-all" label="Erase everything" question="Erase everything?" consequence="All runs, judgments, sessions and cached models in this browser will be gone. An exported file stays yours." yes="Erase everything" act=erase />

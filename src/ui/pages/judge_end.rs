@@ -17,6 +17,8 @@ use crate::report::study_export::{
 };
 use crate::report::study_summary::{quality_sentences, study_figure};
 use crate::store::Collection;
+use crate::store::answers::Saved;
+use crate::study::conduct::Completion;
 use crate::study::design::Design;
 use crate::study::judgment::similarity_matrix;
 use crate::study::packet::Packet;
@@ -174,6 +176,25 @@ fn HandIn(judging: Judging, session: Session) -> impl IntoView {
     }
 }
 
+/// The way back to whoever sent the participant. It is a link of its own: everything is saved before it is there.
+#[component]
+fn Leave(completion: Completion, code: String) -> impl IntoView {
+    let (host, address) = (completion.host().to_owned(), completion.address(&code));
+    let whose = if completion.is_known() {
+        "Your answers are saved in this browser."
+    } else {
+        "Your answers are saved in this browser. Whoever made this study chose the address; it is not one that this program knows."
+    };
+    view! {
+        <section class="panel stack" data-testid="leave-section">
+            <h2>"The last step"</h2>
+            <p>{whose} " The link leads to:"</p>
+            <p class="said-raw mono" data-testid="leave-address">{address.clone()}</p>
+            <p><a class="button primary" data-testid="leave" rel="noopener noreferrer" href=address>{format!("Finish on {host}")}</a></p>
+        </section>
+    }
+}
+
 /// What came out.
 #[component]
 pub fn EndView(
@@ -193,10 +214,16 @@ pub fn EndView(
     let code = session.completion_code();
     let records = (session.record().clone(), session.records().to_vec());
     let name = format!("study-{}_session-{}", study.id, session.record().id);
+    let recruitment = judging.recruitment.get_untracked().map(|it| it.of_session(&session.record().id));
+    let recruiter = recruitment.as_ref().map(|it| it.recruiter.name());
+    let with_recruitment = RwSignal::new(false);
     let as_json = move |_| {
-        let text = serde_json::to_string_pretty(&serde_json::json!({ "session": records.0, "judgments": records.1 }));
+        let asked = recruitment.clone().filter(|_| with_recruitment.get_untracked());
+        let saved = Saved { session: records.0.clone(), judgments: records.1.clone(), recruitment: asked };
+        let text = serde_json::to_string_pretty(&saved);
         save(state, &format!("{name}.json"), "application/json", text.map_err(|error| error.to_string()));
     };
+    let leave = study.completion.clone().zip(code.clone());
     let csv = |table: &Table| table_to_csv(table).map_err(|error| error.to_string());
     let mut files: Vec<(&str, String, &str, Result<String, String>)> = vec![
         ("csv", "Spreadsheet (CSV)".to_owned(), "text/csv", csv(&session_table(&study, session.records()))),
@@ -241,11 +268,20 @@ pub fn EndView(
             </section>
             {study.debrief.map(|text| view! { <section class="panel" data-testid="debrief"><h2>"What this was about"</h2><p>{text}</p></section> })}
             {code.map(|code| view! { <p>"Completion code: " <output class="mono" data-testid="completion-code">{code}</output> ". It follows from your answers; give it to whoever asked you to take part."</p> })}
+            {leave.map(|(completion, code)| view! { <Leave completion=completion code=code /> })}
             {(!judging.locked.get_untracked()).then(|| view! { <HandIn judging=judging session=session.clone() /> })}
+            {recruiter.map(|name| view! {
+                <p>
+                    <input type="checkbox" id="with-recruitment" data-testid="with-recruitment" on:change=move |event| with_recruitment.set(event_target_checked(&event)) />
+                    " " <label for="with-recruitment">{format!("Put the code that was made of my id on {name} into the file of my answers, so that whoever has that id can see that they are mine")}</label>
+                </p>
+            })}
             <div class="row">
                 <button type="button" data-testid="download-judgments" on:click=as_json>"Save my answers"</button>
                 {exports}
-                <button type="button" class="quiet" data-testid="judge-again" on:click=move |_| judging.session.set(None)>"Take part again"</button>
+                {judging.may_begin_again().then(|| view! {
+                    <button type="button" class="quiet" data-testid="judge-again" on:click=move |_| judging.session.set(None)>"Take part again"</button>
+                })}
                 <WithdrawButton judging=judging />
             </div>
         </section>

@@ -2,23 +2,23 @@
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use leptos_router::NavigateOptions;
 use leptos_router::components::A;
-use leptos_router::hooks::{use_location, use_navigate};
+use leptos_router::hooks::use_location;
 use wasm_bindgen::JsCast;
 
-use super::judge_end::{EndView, save};
+use super::judge_end::EndView;
+use super::judge_start::{ConsentView, ElsewhereView, OwnStudy, ReturnedView, ShareStudy, StudyLinks, WhoView};
 use crate::app::judging::{Choice, GivenLabel, choice_of_key};
-use crate::eval::run::{Method, Run};
-use crate::eval::tasks;
 use crate::platform;
 use crate::platform::tab_lock::{TabLock, try_lock};
 use crate::protocol::NoticeKind;
 use crate::store::{Collection, Record};
+use crate::study::conduct::{ResumePolicy, Return};
 use crate::study::design::Design;
 use crate::study::judgment::{Input, Judgment, Labeller};
+use crate::study::recruitment::Recruitment;
 use crate::study::session::{Act, ConsentGiven, Session, SessionRecord};
-use crate::study::study::{MAX_BYTES, Study};
+use crate::study::study::Study;
 use crate::study::trial::{Answer, Trial, TrialKind};
 use crate::ui::Heading;
 use crate::ui::components::dialog::ConfirmButton;
@@ -32,12 +32,24 @@ use crate::ui::components::trial_pair_rating::TrialPairRating;
 use crate::ui::components::trial_preference::TrialPreference;
 use crate::ui::components::trial_question::TrialQuestion;
 use crate::ui::components::trial_triplet::TrialTriplet;
+use crate::ui::recruiting::{remember, remembered};
 use crate::ui::state::{State, use_state};
-use crate::ui::study_source::{Wanted, fragment, link_of, shipped, use_wanted};
+use crate::ui::study_source::{Wanted, fragment, use_wanted};
 use crate::ui::{input_of, to};
 
 /// Milliseconds after a trial appears in which an answer is taken for the one before it.
 const DEAD_MILLIS: f64 = 200.0;
+
+/// An unfinished session that was not gone on with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Returned {
+    /// What became of it.
+    pub outcome: Return,
+    /// Trials that had an answer.
+    pub done: usize,
+    /// Trials it had.
+    pub total: usize,
+}
 
 /// What the page knows of the study.
 #[derive(Clone, Copy)]
@@ -54,6 +66,8 @@ pub struct Judging {
     pictures: RwSignal<usize>,
     /// How often the page was left during the trial.
     focus_losses: RwSignal<u32>,
+    /// Whether the page is left now: losing the focus and being hidden are one leaving.
+    away: RwSignal<bool>,
     /// The label that waits for its confidence.
     label: RwSignal<Option<GivenLabel>>,
     /// Ratings that wait for the rest.
@@ -70,7 +84,13 @@ pub struct Judging {
     /// Whether a teacher's link leaves nothing to choose.
     pub locked: RwSignal<bool>,
     /// A session of this device that somebody must say is theirs before it is shown.
-    found: RwSignal<Option<SessionRecord>>,
+    pub(super) found: RwSignal<Option<SessionRecord>>,
+    /// Where the participant came from, in hashes.
+    pub(super) recruitment: RwSignal<Option<Recruitment>>,
+    /// Whether somebody looks at the task on its platform without having accepted it.
+    pub(super) only_looks: RwSignal<bool>,
+    /// What became of an unfinished session.
+    returned: RwSignal<Option<Returned>>,
     /// Held as long as this tab may write to the session.
     lock: StoredValue<Option<TabLock>, LocalStorage>,
 }
@@ -95,6 +115,7 @@ impl Judging {
             shown_at: RwSignal::new(f64::MAX),
             pictures: RwSignal::new(0),
             focus_losses: RwSignal::new(0),
+            away: RwSignal::new(false),
             label: RwSignal::new(None),
             ratings: RwSignal::new(Vec::new()),
             rested: RwSignal::new(None),
@@ -104,11 +125,14 @@ impl Judging {
             preview: RwSignal::new(false),
             locked: RwSignal::new(false),
             found: RwSignal::new(None),
+            recruitment: RwSignal::new(None),
+            only_looks: RwSignal::new(false),
+            returned: RwSignal::new(None),
             lock: StoredValue::new_local(None),
         }
     }
 
-    async fn open(self, wanted: Wanted) {
+    pub(super) async fn open(self, wanted: Wanted) {
         self.loaded.set(false);
         self.elsewhere.set(false);
         self.session.set(None);
@@ -131,12 +155,24 @@ impl Judging {
     }
 
     /// Opens a study and goes on with its newest session, unless another tab does.
-    async fn open_study(self, study: Study, locked: bool) {
+    pub(super) async fn open_study(self, study: Study, locked: bool) {
         let hash = study.hash();
         let records: Vec<SessionRecord> = self.state.list(Collection::Sessions, None).await;
+        let known: Vec<Recruitment> = self.state.list(Collection::Recruitments, Some(&hash)).await;
+        let recruited = self.recruited(&hash, &known);
+        // Whoever comes with an id goes on with a session of that id only.
+        let is_theirs = |record: &SessionRecord| match &recruited {
+            None => true,
+            Some(here) => known.iter().any(|it| it.session_id == record.id && it.is_same_participant(here)),
+        };
         let newest = records.into_iter().rfind(|record| {
-            record.study_sha256 == hash && !record.simulated && record.labeller == Labeller::Participant
+            record.study_sha256 == hash
+                && !record.simulated
+                && record.labeller == Labeller::Participant
+                && is_theirs(record)
         });
+        self.recruitment.set(recruited);
+        self.returned.set(None);
         self.elsewhere.set(false);
         self.found.set(None);
         self.study.set(Some(study.clone()));
@@ -149,21 +185,38 @@ impl Judging {
         self.loaded.set(true);
     }
 
-    /// Goes on with a stored session, unless another tab does.
-    async fn resume(self, study: Study, record: SessionRecord) {
+    /// Where the participant came from: the address just now, or earlier in this tab.
+    fn recruited(self, study_sha256: &str, known: &[Recruitment]) -> Option<Recruitment> {
+        let before = remembered(study_sha256);
+        let Some(ids) = self.state.take_ids() else { return before };
+        self.only_looks.set(ids.is_preview);
+        let salt = known.first().or(before.as_ref()).map_or_else(platform::random_id, |it| it.salt.clone());
+        let found = Recruitment::of_ids(&ids, study_sha256, &salt);
+        remember(&found);
+        Some(found)
+    }
+
+    /// Goes on with a stored session, unless another tab does or the study asks for something else.
+    pub(super) async fn resume(self, study: Study, record: SessionRecord) {
         self.found.set(None);
-        {
-            if let Some(lock) = try_lock(&lock_name(&record.id)).await {
-                self.lock.set_value(Some(lock));
-                // Read only now: until here another tab may have written.
-                let judgments: Vec<Judgment> = self.state.list(Collection::Judgments, Some(&record.id)).await;
-                match Session::resume(&study, record, &judgments) {
-                    Ok(session) => self.session.set(Some(session)),
-                    Err(error) => self.state.notify(NoticeKind::Unexpected, error.to_string()),
+        let Some(lock) = try_lock(&lock_name(&record.id)).await else { return self.elsewhere.set(true) };
+        // Read only now: until here another tab may have written.
+        let judgments: Vec<Judgment> = self.state.list(Collection::Judgments, Some(&record.id)).await;
+        match Session::resume(&study, record, &judgments) {
+            Ok(session) => {
+                let started_at = session.record().started_at;
+                match study.resume.on_return(started_at, platform::unix_millis(), session.is_finished()) {
+                    Return::GoOn => {
+                        self.lock.set_value(Some(lock));
+                        self.session.set(Some(session));
+                    }
+                    outcome => {
+                        let (done, total) = session.progress();
+                        self.returned.set(Some(Returned { outcome, done, total }));
+                    }
                 }
-            } else {
-                self.elsewhere.set(true);
             }
+            Err(error) => self.state.notify(NoticeKind::Unexpected, error.to_string()),
         }
     }
 
@@ -174,7 +227,7 @@ impl Judging {
         self.lock.set_value(None);
     }
 
-    fn begin(self) {
+    pub(super) fn begin(self) {
         let Some(study) = self.study.get_untracked() else { return };
         let now = platform::unix_millis();
         if self.preview.get_untracked() {
@@ -196,7 +249,11 @@ impl Judging {
                 if known.is_none() {
                     records.push(Record::of_study(session.study()));
                 }
+                if let Some(recruitment) = self.recruitment.get_untracked() {
+                    records.push(Record::of_recruitment(&recruitment.of_session(&session.record().id)));
+                }
                 if self.state.save(&records).await {
+                    self.returned.set(None);
                     self.session.set(Some(session));
                 }
             }),
@@ -257,6 +314,17 @@ impl Judging {
             }
             self.saving.set(false);
         });
+    }
+
+    /// Whether an earlier session forbids a new one.
+    fn is_refused(self) -> bool {
+        self.returned.get().is_some_and(|it| it.outcome == Return::Refuse)
+    }
+
+    /// Whether the participant may begin once more after the end.
+    pub(super) fn may_begin_again(self) -> bool {
+        let blocks = |study: &Study| study.resume.policy == ResumePolicy::Block;
+        !self.study.with_untracked(|study| study.as_ref().is_some_and(blocks))
     }
 
     fn undo(self, input: Input) {
@@ -333,154 +401,6 @@ impl Judging {
         if self.pictures.get_untracked() == 0 {
             request_animation_frame(move || self.shown_at.set(platform::now_millis()));
         }
-    }
-}
-
-#[component]
-fn ConsentView(judging: Judging, study: Study) -> impl IntoView {
-    let agreed = RwSignal::new(false);
-    view! {
-        <section class="panel stack" data-testid="consent">
-            <h2>"Before you begin"</h2>
-            <p>{study.consent.text.clone()}</p>
-            <p>
-                <input type="checkbox" id="agree" data-testid="agree" prop:checked=move || agreed.get() on:change=move |event| agreed.set(event_target_checked(&event)) />
-                " " <label for="agree">"I have read this and agree to take part"</label>
-            </p>
-            <button type="button" class="primary" data-testid="begin" disabled=move || !agreed.get() on:click=move |_| judging.begin()>"Begin"</button>
-        </section>
-    }
-}
-
-/// A link that holds the whole study, or its file where it is too long for a link.
-#[component]
-pub fn ShareStudy(
-    /// The app.
-    state: State,
-    /// The study.
-    study: Study,
-    /// Whether it is open from the beginning.
-    #[prop(optional)]
-    open: bool,
-) -> impl IntoView {
-    let link = link_of(state, "judge", &study);
-    let name = format!("study-{}.json", study.id);
-    let short = link.is_some();
-    let file = move |_| {
-        let text = serde_json::to_string_pretty(&study).map_err(|error| error.to_string());
-        save(state, &name, "application/json", text);
-    };
-    view! {
-        <details data-testid="share-study" open=open>
-            <summary data-testid="share-study-open">"Share this study"</summary>
-            <p>"The link holds the whole study; no server sees the part behind the #. Answers stay with whoever gives them, who can save and send them."</p>
-            {short.then(|| view! {
-                <div class="field">
-                    <label for="study-link">"Link to this study"</label>
-                    <input id="study-link" data-testid="study-link" readonly=true prop:value=link.clone().unwrap_or_default() />
-                </div>
-            })}
-            <p><button type="button" data-testid="save-study" on:click=file>"Save the study as a file"</button></p>
-        </details>
-    }
-}
-
-/// Opens a study from a file, or makes one of two stored runs.
-#[component]
-fn OwnStudy(judging: Judging) -> impl IntoView {
-    let state = judging.state;
-    let navigate = use_navigate();
-    let open = move |event: web_sys::Event| {
-        let Some(input) = event.target().and_then(|target| target.dyn_into::<web_sys::HtmlInputElement>().ok()) else {
-            return;
-        };
-        let Some(file) = input.files().and_then(|files| files.get(0)) else { return };
-        spawn_local(async move {
-            if file.size() > MAX_BYTES as f64 {
-                return state.notify(
-                    NoticeKind::BadItems,
-                    format!("the study cannot be used: file: more than {MAX_BYTES} bytes"),
-                );
-            }
-            match gloo::file::futures::read_as_text(&file.into()).await {
-                Ok(text) => judging.open(Wanted::Link(text)).await,
-                Err(error) => state.notify(NoticeKind::BadItems, error.to_string()),
-            }
-        });
-    };
-    let runs = LocalResource::new(move || {
-        state.records_version.get();
-        async move {
-            let mut texts = Vec::new();
-            let all: Vec<Run> = state.list(Collection::Runs, None).await;
-            for run in all.into_iter().rev().filter(|run| run.settings.method == Method::Generate) {
-                let task = tasks::find(&run.task_id).map_or_else(|| run.task_id.clone(), |it| it.info.title.to_owned());
-                let name = format!(
-                    "{task}, {} {}, seed {}, {}",
-                    run.engine.model_name,
-                    run.engine.quantization,
-                    run.settings.seed,
-                    run.id.get(..6).unwrap_or(&run.id)
-                );
-                texts.push((run.id, name));
-            }
-            texts
-        }
-    });
-    let chosen = [RwSignal::new(String::new()), RwSignal::new(String::new())];
-    let ready = move || chosen.iter().all(|it| !it.get().is_empty()) && chosen[0].get() != chosen[1].get();
-    let compare = move |_| {
-        let [a, b] = chosen.map(|it| it.get_untracked());
-        navigate(&format!("/judge?runs={a},{b}"), NavigateOptions::default());
-    };
-    view! {
-        <details data-testid="own-study">
-            <summary>"Another study: from a file, or two of your runs"</summary>
-            <div class="field">
-                <label for="study-file">"Open a study file"</label>
-                <input type="file" id="study-file" data-testid="study-file" accept=".json" on:change=open />
-            </div>
-            {["study-run-a", "study-run-b"].into_iter().zip(chosen).map(|(id, chosen)| view! {
-                <div class="field">
-                    <label for=id>{if id.ends_with('a') { "Compare the generated texts of" } else { "with those of" }}</label>
-                    <select id=id data-testid=id on:change=move |event| chosen.set(event_target_value(&event))>
-                        <option value="">"Choose a run"</option>
-                        {move || runs.get().unwrap_or_default().into_iter().map(|(id, name)| view! { <option value=id>{name}</option> }).collect_view()}
-                    </select>
-                </div>
-            }).collect_view()}
-            <p><button type="button" data-testid="compare-runs" disabled=move || !ready() on:click=compare>"Compare them blind"</button></p>
-        </details>
-    }
-}
-
-/// What a second tab shows: nothing can be answered there.
-#[component]
-fn ElsewhereView(judging: Judging, study: Study) -> impl IntoView {
-    view! {
-        <section class="panel stack" data-testid="elsewhere" role="status">
-            <h2>"Open in another tab"</h2>
-            <p>"This session is going on in another tab of this browser: answer there, or close that tab and go on here."</p>
-            <button type="button" class="primary" data-testid="take-over" on:click=move |_| { let study = study.clone(); spawn_local(judging.open_study(study, false)); }>"Go on here"</button>
-        </section>
-    }
-}
-
-/// On a device that several people use.
-#[component]
-fn WhoView(judging: Judging, study: Study, record: SessionRecord) -> impl IntoView {
-    view! {
-        <section class="panel stack" data-testid="who" role="status">
-            <h2>"Is this yours?"</h2>
-            <p>"Somebody took part in this study on this device before."</p>
-            <div class="row">
-                <button type="button" class="primary" data-testid="someone-new" on:click=move |_| judging.found.set(None)>"No, I am someone new"</button>
-                <button type="button" data-testid="it-is-mine" on:click=move |_| {
-                    let (study, record) = (study.clone(), record.clone());
-                    spawn_local(judging.resume(study, record));
-                }>"Yes, go on with it"</button>
-            </div>
-        </section>
     }
 }
 
@@ -619,26 +539,15 @@ pub fn WithdrawButton(
     }
 }
 
-/// The other studies that can be taken part in.
-#[component]
-fn StudyLinks(open: Memo<Wanted>) -> impl IntoView {
-    let state = use_state();
-    let studies = LocalResource::new(move || shipped(state));
-    view! {
-        <nav class="study-links" aria-label="Studies">
-            <ul>{move || studies.get().unwrap_or_default().into_iter().map(|(id, title)| {
-                let here = open.get() == Wanted::Shipped(id.clone());
-                view! { <li><A href=format!("/judge?study={id}") attr:data-testid=format!("study-{id}") attr:aria-current=here.then_some("true")>{title}</A></li> }
-            }).collect_view()}</ul>
-        </nav>
-    }
-}
-
 /// Judge like a participant.
 #[component]
 pub fn JudgePage() -> impl IntoView {
     let judging = Judging::new(use_state());
     let wanted = use_wanted();
+    let opened = Signal::derive(move || match wanted.get() {
+        Wanted::Shipped(id) => Some(id),
+        _ => None,
+    });
     let location = use_location();
     Effect::new(move |_| {
         judging.locked.set(fragment(&location.hash.get()).contains_key("class"));
@@ -652,11 +561,20 @@ pub fn JudgePage() -> impl IntoView {
         }
     });
     let keys = window_event_listener(leptos::ev::keydown, move |event| judging.key(&event));
-    let left = move || judging.focus_losses.update(|n| *n += 1);
-    let blur = window_event_listener(leptos::ev::blur, move |_| left());
+    let left = move |away: bool| {
+        if away && !judging.away.get_untracked() {
+            judging.focus_losses.update(|n| *n += 1);
+        }
+        judging.away.set(away);
+    };
+    let blur = window_event_listener(leptos::ev::blur, move |_| left(true));
+    let focus = window_event_listener(leptos::ev::focus, move |_| left(false));
+    let hidden = window_event_listener(leptos::ev::visibilitychange, move |_| left(document().hidden()));
     on_cleanup(move || {
+        for listener in [blur, focus, hidden] {
+            listener.remove();
+        }
         keys.remove();
-        blur.remove();
         if let Some(body) = document().body() {
             body.set_class_name("");
         }
@@ -680,16 +598,22 @@ pub fn JudgePage() -> impl IntoView {
                 let record = judging.found.get();
                 record.map(|record| view! { <WhoView judging=judging study=study record=record /> }).into_any()
             }
+            (Some(_), None) if judging.is_refused() => view! {
+                {judging.returned.get().map(|returned| view! { <ReturnedView returned=returned /> })}
+            }
+            .into_any(),
             (Some(study), None) if judging.locked.get() => view! {
                 {judging.withdrawn.get().then(|| view! { <p role="status" data-testid="withdrawn">"Your answers were deleted."</p> })}
+                {judging.returned.get().map(|returned| view! { <ReturnedView returned=returned /> })}
                 <h2>{study.title.clone()}</h2>
                 <p>{study.instructions.clone()}</p>
                 <ConsentView judging=judging study=study />
             }
             .into_any(),
             (Some(study), None) => view! {
-                <StudyLinks open=wanted />
+                <StudyLinks open=opened />
                 {judging.withdrawn.get().then(|| view! { <p role="status" data-testid="withdrawn">"Your answers were deleted."</p> })}
+                {judging.returned.get().map(|returned| view! { <ReturnedView returned=returned /> })}
                 <h2>{study.title.clone()}</h2>
                 <p>{study.instructions.clone()}</p>
                 <ConsentView judging=judging study=study.clone() />
@@ -703,7 +627,7 @@ pub fn JudgePage() -> impl IntoView {
             }
             (_, Some(session)) if session.is_finished() => view! {
                 <EndView judging=judging session=session />
-                {(!judging.locked.get()).then(|| view! { <StudyLinks open=wanted /> })}
+                {(!judging.locked.get()).then(|| view! { <StudyLinks open=opened /> })}
             }
             .into_any(),
             (_, Some(session)) if is_resting(&session, judging.rested.get()) => {
@@ -714,7 +638,7 @@ pub fn JudgePage() -> impl IntoView {
             (None, None) if judging.locked.get() => {
                 view! { <p role="status">"This link opens no study. Ask whoever gave it to you for a new one."</p> }.into_any()
             }
-            (None, None) => view! { <StudyLinks open=wanted /> <OwnStudy judging=judging /> }.into_any(),
+            (None, None) => view! { <StudyLinks open=opened /> <OwnStudy judging=judging /> }.into_any(),
         }
     };
     view! {

@@ -1,6 +1,7 @@
 //! Pages compose components and call [`super::state::State`].
 
 pub mod about_page;
+pub mod build_conduct;
 pub mod build_page;
 pub mod chat_page;
 pub mod class_page;
@@ -8,6 +9,7 @@ pub mod data_page;
 pub mod home_page;
 pub mod judge_end;
 pub mod judge_page;
+pub mod judge_start;
 pub mod models_page;
 pub mod results_page;
 pub mod run_page;
