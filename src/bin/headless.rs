@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use likewise::eval::bench::measure;
 use likewise::eval::engine::{
-    Backend, Control, Engine, EngineInfo, Finish, Message, Pool, Prompt, Request, Response, Sampling, SelfTest, Work,
+    Backend, Control, Engine, EngineInfo, Finish, Pool, Prompt, Request, Response, Sampling, SelfTest, Steering, Work,
 };
 use likewise::eval::import::import_items;
 use likewise::eval::item::Item;
@@ -35,7 +35,8 @@ use likewise::formats::catalog::{Catalog, SelfTestProbe};
 use likewise::formats::source::ByteSource;
 use likewise::gpu::{Gpu, GpuError};
 use likewise::inference::cpu_engine::CpuForward;
-use likewise::inference::forward::Forward;
+use likewise::inference::forward::{CpuModel, Forward};
+use likewise::inference::json_lines::{self, field_or, prompt_of, steered, steering_of, text_field};
 use likewise::inference::language_model::LanguageModel;
 use likewise::inference::load::{ModelIdentity, load_cpu, load_gpu, probe_from_logits};
 use likewise::inference::oracle::Oracle;
@@ -87,6 +88,11 @@ struct Arguments {
     /// Seed of every random choice.
     #[arg(long, global = true, default_value_t = 1)]
     seed: u64,
+    /// JSON file with {"layer","vector","strength"} or a list of such: added to the residual stream of every token
+    /// (layer 0 is after the embeddings, l + 1 what block l leaves). For logits, score, perplexity, logprobs, hidden,
+    /// generate and kl.
+    #[arg(long, global = true)]
+    steer: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -135,10 +141,29 @@ enum Command {
     Score,
     /// In: {"id","text"}; out: log-probability of every token but the first, which has nothing before it.
     Perplexity,
+    /// In: {"id","text"}, after {"prompt"}, {"tokens"} or {"messages"} if there are any; out: log-probability of each
+    /// token of the text, their sum and mean.
+    Logprobs {
+        /// How many alternatives to report for each token (0 to 10).
+        #[arg(long, default_value_t = 0)]
+        top: u8,
+    },
+    /// In: {"id","prompt","continuation"} and `other_prompt`; out: KL divergence at each token of the continuation, of
+    /// the distribution after the other prompt from that after the prompt. The other side is `--other`'s if that is
+    /// given, and it alone is steered by `--steer`; then `other_prompt` may be missing.
+    Kl {
+        /// A second model file with the same tokenizer.
+        #[arg(long)]
+        other: Option<PathBuf>,
+    },
     /// In: {"id","prompt"} or {"id","tokens"}, plus text (only its tokens are pooled; after the prompt), sites
     /// (`resid_post`, what a block leaves; `resid_pre`, what it gets), layers (blocks from 0; default all) and pool
     /// (mean or last, the default); out: the residual stream as vectors.
-    Hidden,
+    Hidden {
+        /// A vector for each token instead of one in all.
+        #[arg(long)]
+        per_token: bool,
+    },
     /// In: {"id","prompt"} or {"id","messages"}, plus `max_tokens`, temperature, `top_p`, `top_k`, `min_p`,
     /// `repetition_penalty`, seed, stop and `allowed` (the answer is one of these texts).
     Generate,
@@ -330,6 +355,13 @@ struct FileSource {
     size: u64,
 }
 
+impl FileSource {
+    fn open(path: &Path) -> Result<Self, Failure> {
+        let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(Self { size: file.metadata()?.len(), file: RefCell::new(file) })
+    }
+}
+
 impl ByteSource for FileSource {
     fn len(&self) -> u64 {
         self.size
@@ -385,49 +417,19 @@ fn accept(info: &EngineInfo) -> Result<(), Failure> {
 }
 
 async fn ask<E: Engine>(engine: &mut E, request: Request) -> Result<Response, Failure> {
-    let answer = engine.respond(&[request], &control()).await.pop();
-    Ok(answer.ok_or("the engine gave no answer")??)
-}
-
-fn text_field(line: &Value, key: &str) -> Result<String, Failure> {
-    Ok(line
-        .get(key)
-        .and_then(Value::as_str)
-        .ok_or_else(|| format!("the field {key:?} is missing or no text"))?
-        .to_owned())
-}
-
-fn prompt_of(line: &Value) -> Result<Prompt, Failure> {
-    if let Some(tokens) = line.get("tokens") {
-        return Ok(Prompt::Tokens(serde_json::from_value(tokens.clone())?));
-    }
-    if let Some(messages) = line.get("messages") {
-        let messages: Vec<Message> = serde_json::from_value(messages.clone())?;
-        return Ok(Prompt::Chat(messages));
-    }
-    Ok(Prompt::Raw(text_field(line, "prompt")?))
-}
-
-fn texts(line: &Value, key: &str) -> Result<Vec<String>, Failure> {
-    line.get(key).map_or_else(|| Ok(Vec::new()), |value| Ok(serde_json::from_value(value.clone())?))
-}
-
-fn number<T: serde::de::DeserializeOwned>(line: &Value, key: &str, default: T) -> Result<T, Failure> {
-    line.get(key).map_or(Ok(default), |value| {
-        serde_json::from_value(value.clone()).map_err(|error| format!("field {key:?}: {error}").into())
-    })
+    Ok(json_lines::ask(engine, request, &control()).await?)
 }
 
 async fn answer<F: Forward>(
     engine: &mut LanguageModel<F>,
-    command: &Command,
-    seed: u64,
+    other: Option<&mut LanguageModel<F>>,
+    (command, seed, steering): (&Command, u64, &[Steering]),
     line: &Value,
 ) -> Result<Value, Failure> {
     match command {
         Command::Logits { top } => {
             let request = Request::Next { prompt: prompt_of(line)?, n_top: *top };
-            let Response::Next { n_prompt_tokens, top, .. } = ask(engine, request).await? else {
+            let Response::Next { n_prompt_tokens, top, .. } = ask(engine, steered(request, steering)).await? else {
                 return Err("unexpected answer".into());
             };
             let top: Vec<Value> = top
@@ -439,7 +441,7 @@ async fn answer<F: Forward>(
         Command::Perplexity => {
             let request =
                 Request::Forced { prompt: Prompt::Raw(String::new()), text: text_field(line, "text")?, n_top: 0 };
-            let Response::Forced { tokens, .. } = ask(engine, request).await? else {
+            let Response::Forced { tokens, .. } = ask(engine, steered(request, steering)).await? else {
                 return Err("unexpected answer".into());
             };
             let logprobs: Vec<f64> = tokens.iter().map(|token| token.logprob).collect();
@@ -448,29 +450,31 @@ async fn answer<F: Forward>(
         }
         Command::Generate => {
             let sampling = Sampling {
-                temperature: number(line, "temperature", 0.0)?,
-                top_p: number(line, "top_p", 1.0)?,
-                top_k: number(line, "top_k", 0)?,
-                min_p: number(line, "min_p", 0.0)?,
-                repetition_penalty: number(line, "repetition_penalty", 1.0)?,
+                temperature: field_or(line, "temperature", 0.0)?,
+                top_p: field_or(line, "top_p", 1.0)?,
+                top_k: field_or(line, "top_k", 0)?,
+                min_p: field_or(line, "min_p", 0.0)?,
+                repetition_penalty: field_or(line, "repetition_penalty", 1.0)?,
             };
             let request = Request::Generate {
                 prompt: prompt_of(line)?,
                 sampling,
-                seed: number(line, "seed", seed)?,
-                limit: number(line, "max_tokens", 128)?,
-                stop: texts(line, "stop")?,
-                allowed: texts(line, "allowed")?,
+                seed: field_or(line, "seed", seed)?,
+                limit: field_or(line, "max_tokens", 128)?,
+                stop: field_or(line, "stop", Vec::new())?,
+                allowed: field_or(line, "allowed", Vec::new())?,
                 n_top: 0,
             };
-            let Response::Text { text, tokens, finish, .. } = ask(engine, request).await? else {
+            let Response::Text { text, tokens, finish, .. } = ask(engine, steered(request, steering)).await? else {
                 return Err("unexpected answer".into());
             };
             let ids: Vec<u32> = tokens.iter().map(|token| token.id).collect();
             let finish: Finish = finish;
             Ok(json!({"text": text, "tokens": ids, "finish": finish}))
         }
-        Command::Hidden => hidden(engine, line).await,
+        Command::Hidden { per_token } => Ok(json_lines::hidden(engine, line, *per_token, steering, &control()).await?),
+        Command::Logprobs { top } => Ok(json_lines::logprobs(engine, line, *top, steering, &control()).await?),
+        Command::Kl { .. } => Ok(json_lines::divergence(engine, other, line, steering, &control()).await?),
         Command::Probe { top } => {
             let tokens = match prompt_of(line)? {
                 Prompt::Tokens(tokens) => tokens,
@@ -497,53 +501,16 @@ async fn answer<F: Forward>(
     }
 }
 
-/// Hidden states by the names that mechanistic interpretability uses: block `l` gets `resid_pre` and leaves
-/// `resid_post`.
-async fn hidden<E: Engine>(engine: &mut E, line: &Value) -> Result<Value, Failure> {
-    let text = line.get("text").map_or(Ok(String::new()), |_| text_field(line, "text"))?;
-    let prompt = if line.get("prompt").is_none() && line.get("tokens").is_none() && !text.is_empty() {
-        Prompt::Raw(String::new())
-    } else {
-        prompt_of(line)?
-    };
-    let mut sites = texts(line, "sites")?;
-    if sites.is_empty() {
-        sites.push("resid_post".to_owned());
-    }
-    if let Some(site) = sites.iter().find(|site| !["resid_pre", "resid_post"].contains(&site.as_str())) {
-        return Err(format!("there is no site {site:?}; there are resid_pre and resid_post").into());
-    }
-    let blocks: Vec<u32> = number(line, "layers", Vec::new())?;
-    let request = Request::Features { prompt, text, layers: Vec::new(), pool: number(line, "pool", Pool::Last)? };
-    let Response::Features { n_tokens, states, .. } = ask(engine, request).await? else {
-        return Err("unexpected answer".into());
-    };
-    let n_blocks = states.len().saturating_sub(1) as u32;
-    if let Some(block) = blocks.iter().find(|&&block| block >= n_blocks) {
-        return Err(format!("there is no layer {block}; the last is {}", n_blocks.saturating_sub(1)).into());
-    }
-    let mut found = Vec::new();
-    for site in &sites {
-        let passed = u32::from(site == "resid_post");
-        for state in &states {
-            if let Some(block) = state.layer.checked_sub(passed).filter(|&block| block < n_blocks)
-                && (blocks.is_empty() || blocks.contains(&block))
-            {
-                found.push(json!({"site": site, "layer": block, "vector": state.vector}));
-            }
-        }
-    }
-    Ok(json!({"n_tokens": n_tokens, "states": found}))
-}
-
 /// Answers of many lines at once, in order: prompts that begin alike are then read together.
 async fn score<F: Forward>(
     engine: &mut LanguageModel<F>,
+    steering: &[Steering],
     lines: &[Result<Value, Failure>],
 ) -> Vec<Result<Value, Failure>> {
     let request = |line: &Result<Value, Failure>| -> Result<Request, Failure> {
         let line = line.as_ref().map_err(ToString::to_string)?;
-        Ok(Request::Choose { prompt: prompt_of(line)?, options: texts(line, "options")? })
+        let options = field_or(line, "options", Vec::new())?;
+        Ok(steered(Request::Choose { prompt: prompt_of(line)?, options }, steering))
     };
     let requests: Vec<Result<Request, Failure>> = lines.iter().map(request).collect();
     let good: Vec<Request> = requests.iter().filter_map(|request| request.as_ref().ok().cloned()).collect();
@@ -572,9 +539,14 @@ const SCORE_LINES: usize = 64;
 /// Answers every line of standard input; the number of lines that failed.
 async fn serve_lines<F: Forward>(
     engine: &mut LanguageModel<F>,
-    command: &Command,
-    seed: u64,
+    mut other: Option<&mut LanguageModel<F>>,
+    arguments: &Arguments,
 ) -> Result<usize, Failure> {
+    let command = &arguments.command;
+    let steering = match &arguments.steer {
+        Some(path) => steering_of(&read_text(path)?)?,
+        None => Vec::new(),
+    };
     let mut n_failed = 0;
     let at_once = if matches!(command, Command::Score) { SCORE_LINES } else { 1 };
     let mut input = std::io::stdin().lock().lines();
@@ -595,12 +567,15 @@ async fn serve_lines<F: Forward>(
         let id_of = |line: &Value| line.get("id").cloned().unwrap_or(Value::Null);
         let ids: Vec<Value> = lines.iter().map(|line| line.as_ref().map_or(Value::Null, id_of)).collect();
         let results = if at_once > 1 {
-            score(engine, &lines).await
+            score(engine, &steering, &lines).await
         } else {
             let mut results = Vec::with_capacity(lines.len());
             for line in lines {
                 results.push(match line {
-                    Ok(line) => answer(engine, command, seed, &line).await,
+                    Ok(line) => {
+                        let other = other.as_deref_mut();
+                        answer(engine, other, (command, arguments.seed, &steering), &line).await
+                    }
                     Err(error) => Err(error),
                 });
             }
@@ -1175,16 +1150,20 @@ async fn bench<E: Engine>(engine: &mut E, load_s: f64, weight_bytes: Option<u64>
 
 async fn perform<F: Forward>(
     engine: &mut LanguageModel<F>,
+    other: Option<&mut LanguageModel<F>>,
     arguments: &Arguments,
     load_s: f64,
     weight_bytes: Option<u64>,
 ) -> Result<usize, Failure> {
     accept(engine.info())?;
+    if let Some(other) = &other {
+        accept(other.info())?;
+    }
     match &arguments.command {
         Command::Run(choice) => run_tasks(engine, arguments.seed, choice).await,
         Command::Similarity { .. } => similarity(engine, arguments).await,
         Command::Bench => bench(engine, load_s, weight_bytes).await.map(|()| 0),
-        command => serve_lines(engine, command, arguments.seed).await,
+        _ => serve_lines(engine, other, arguments).await,
     }
 }
 
@@ -1322,9 +1301,9 @@ async fn classify(
 ) -> Result<Value, Failure> {
     let view = View {
         source: text_field(line, "path")?,
-        operation: number(line, "operation", Operation::GaussianNoise)?,
-        severity: number(line, "severity", 0)?,
-        seed: number(line, "seed", seed)?,
+        operation: field_or(line, "operation", Operation::GaussianNoise)?,
+        severity: field_or(line, "severity", 0)?,
+        seed: field_or(line, "seed", seed)?,
     };
     let request = Request::Classify { view, labels: wanted_labels(), n_top, features };
     let response = ask(engine, request).await?;
@@ -1336,6 +1315,23 @@ async fn classify(
         Abstention::ALL.into_iter().map(|it| (it.id().to_owned(), json!(evidence.confidence(it)))).collect();
     let answer = evidence.answer(Abstention::Mass, Abstention::Mass.scale());
     Ok(json!({"top": top, "answer": answer, "confidence": confidence, "features": features, "millis": millis}))
+}
+
+/// Loads one or two models on the processor and does what is asked of them.
+async fn on_processor<M: CpuModel>(
+    arguments: &Arguments,
+    (source, identity): (&FileSource, &ModelIdentity),
+    other: Option<&(FileSource, ModelIdentity)>,
+    started: f64,
+) -> Result<usize, Failure> {
+    let budget = arguments.budget_bytes;
+    let mut engine = load_cpu::<M>(source, identity, budget, &|_, _, _| {}, &control()).await?;
+    let load_s = (platform::now_millis() - started) / 1e3;
+    let mut other = match other {
+        Some((source, identity)) => Some(load_cpu::<M>(source, identity, budget, &|_, _, _| {}, &control()).await?),
+        None => None,
+    };
+    perform(&mut engine, other.as_mut(), arguments, load_s, None).await
 }
 
 async fn work(arguments: &Arguments) -> Result<usize, Failure> {
@@ -1352,8 +1348,11 @@ async fn work(arguments: &Arguments) -> Result<usize, Failure> {
         _ => {}
     }
     let started = platform::now_millis();
-    let file = File::open(&arguments.model).map_err(|error| format!("{}: {error}", arguments.model.display()))?;
-    let source = FileSource { size: file.metadata()?.len(), file: RefCell::new(file) };
+    let source = FileSource::open(&arguments.model)?;
+    let other = match &arguments.command {
+        Command::Kl { other: Some(path) } => Some((FileSource::open(path)?, identity_in(path, &arguments.catalog)?)),
+        _ => None,
+    };
     let mut identity = identity(arguments)?;
     let probing = matches!(arguments.command, Command::Probe { .. });
     if probing {
@@ -1379,15 +1378,17 @@ async fn work(arguments: &Arguments) -> Result<usize, Failure> {
     let (budget, control) = (arguments.budget_bytes, control());
     let seconds = || (platform::now_millis() - started) / 1e3;
     if let Some(gpu) = gpu {
-        let mut engine = load_gpu(&source, gpu, &identity, budget, &|_, _, _| {}, &control).await?;
+        let mut engine = load_gpu(&source, gpu.clone(), &identity, budget, &|_, _, _| {}, &control).await?;
         let weight_bytes = engine.forward().weight_bytes();
-        perform(&mut engine, arguments, seconds(), Some(weight_bytes)).await
+        let mut other = match &other {
+            Some((source, identity)) => Some(load_gpu(source, gpu, identity, budget, &|_, _, _| {}, &control).await?),
+            None => None,
+        };
+        perform(&mut engine, other.as_mut(), arguments, seconds(), Some(weight_bytes)).await
     } else if probing || arguments.arithmetic == ArithmeticChoice::Oracle {
-        let mut engine = load_cpu::<Oracle>(&source, &identity, budget, &|_, _, _| {}, &control).await?;
-        perform(&mut engine, arguments, seconds(), None).await
+        on_processor::<Oracle>(arguments, (&source, &identity), other.as_ref(), started).await
     } else {
-        let mut engine = load_cpu::<CpuForward>(&source, &identity, budget, &|_, _, _| {}, &control).await?;
-        perform(&mut engine, arguments, seconds(), None).await
+        on_processor::<CpuForward>(arguments, (&source, &identity), other.as_ref(), started).await
     }
 }
 

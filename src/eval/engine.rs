@@ -56,6 +56,21 @@ pub enum Pool {
     Last,
     /// The mean over the tokens.
     Mean,
+    /// None: the vectors of all tokens, one after another.
+    Each,
+}
+
+/// A vector that is added to the residual stream of every token read or written, which moves what the model says
+/// (activation addition, arXiv 2308.10248).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Steering {
+    /// Where: 0 after the embeddings, else after so many blocks, as in [`LayerState`].
+    pub layer: u32,
+    /// The direction, (`n_embd`).
+    #[serde(with = "packed_f32")]
+    pub vector: Vec<f32>,
+    /// What the vector is multiplied with before it is added; 0 changes nothing, negative values steer away.
+    pub strength: f32,
 }
 
 /// A hidden state.
@@ -63,7 +78,7 @@ pub enum Pool {
 pub struct LayerState {
     /// 0 for the embeddings, else the number of blocks that the residual stream has passed.
     pub layer: u32,
-    /// The vector, (`n_embd`). Stored as base64 of little-endian f32, a third of their length as decimal numbers.
+    /// The vector, (`n_embd`); for [`Pool::Each`] one a token, (tokens, `n_embd`). Stored as base64 of little-endian f32, a third of their length as decimal numbers.
     #[serde(with = "packed_f32")]
     pub vector: Vec<f32>,
 }
@@ -163,7 +178,7 @@ pub enum Request {
         /// The continuation of both; a long one is compared only at its beginning.
         continuation: Prompt,
     },
-    /// The residual stream of a text after each block, pooled over the text's tokens.
+    /// The residual stream of a text after each block, pooled over the text's tokens or one vector a token.
     Features {
         /// What is read before the text; may be empty.
         prompt: Prompt,
@@ -171,7 +186,7 @@ pub enum Request {
         text: String,
         /// Which states: 0 for the embeddings, else the number of blocks passed; empty for all.
         layers: Vec<u32>,
-        /// How several tokens become one vector.
+        /// How several tokens become one vector, or that they do not.
         pool: Pool,
     },
     /// The distribution of the next token.
@@ -180,6 +195,13 @@ pub enum Request {
         prompt: Prompt,
         /// How many of the most probable tokens to report.
         n_top: u32,
+    },
+    /// Any of the others while vectors are added to the residual stream; answered as that one is.
+    Steered {
+        /// What is added, and where; vectors of one layer add up.
+        steering: Vec<Steering>,
+        /// What is asked.
+        request: Box<Self>,
     },
     /// What a picture shows; for engines that classify pictures.
     Classify {
@@ -325,7 +347,7 @@ pub enum Response {
     },
     /// To `Features`.
     Features {
-        /// Tokens that were pooled.
+        /// Tokens that were pooled, or of which there is a vector each.
         n_tokens: u32,
         /// The states, lowest layer first.
         states: Vec<LayerState>,

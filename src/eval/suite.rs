@@ -212,6 +212,7 @@ fn pretend(request: &Request) -> (Response, Load) {
             let top = vec![(Alternative { id: 0, text: "a".to_owned(), logprob: -1.0 }, 0.0)];
             (Response::Next { n_prompt_tokens: 1, top, millis: 0.0 }, read(characters(prompt)))
         }
+        Request::Steered { request, .. } => pretend(request),
         Request::Classify { labels, .. } => {
             let (logits, log_sum_exp) = (vec![0.0; labels.len()], 1.0);
             let answer =

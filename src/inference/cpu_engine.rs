@@ -1,8 +1,10 @@
 //! The processor path for browsers without WebGPU: the forward pass on plain slices, one thread.
 
+use std::collections::BTreeMap;
+
 use crate::cpu::ops::{Heads, Rotation, add, attention, gelu_gate, rms_norm, silu_gate};
 use crate::cpu::{Activations, Matrix, dequantize};
-use crate::eval::engine::{Control, EngineError};
+use crate::eval::engine::{Control, EngineError, Steering};
 use crate::formats::FormatError;
 use crate::formats::gguf::GgufHeader;
 use crate::formats::source::ByteSource;
@@ -10,7 +12,7 @@ use crate::models::names::{NameTable, of_layer};
 use crate::models::spec::{Activation, DecoderSpec, RopeStyle};
 use crate::models::weights::{CHUNK_BYTES, check_tensors};
 
-use super::forward::{CpuModel, Forward, TargetLogprob, add_weighted, check_tokens};
+use super::forward::{CpuModel, Forward, Gather, TargetLogprob, check_tokens, steering_sums};
 use super::load::CPU_KL_LIMIT;
 
 /// Tokens of a prompt that are read at once.
@@ -60,22 +62,8 @@ pub struct CpuForward {
     /// Positions that every layer's cache holds.
     n_cached: usize,
     scratch: Scratch,
-    /// Where hidden states are summed, while they are asked for.
-    taps: Option<Taps>,
-}
-
-/// Weights of the tokens of the chunk being read, and a sum for each layer.
-struct Taps {
-    weights: Vec<f32>,
-    sums: Vec<Vec<f32>>,
-}
-
-impl Taps {
-    fn add(&mut self, layer: usize, rows: &[f32]) {
-        if let Some(sum) = self.sums.get_mut(layer) {
-            add_weighted(sum, rows, &self.weights);
-        }
-    }
+    /// What is added to the residual stream, by layer, each (`n_embd`).
+    steering: BTreeMap<usize, Vec<f32>>,
 }
 
 /// Room for what one chunk computes, kept from call to call.
@@ -226,7 +214,7 @@ impl CpuModel for CpuForward {
                 .map(|base| spec.freqs_of_base(base)),
             n_cached: 0,
             scratch: Scratch::default(),
-            taps: None,
+            steering: BTreeMap::new(),
         })
     }
 }
@@ -327,13 +315,15 @@ impl Layer {
 }
 
 impl CpuForward {
-    /// Reads one chunk at `pos`; the residual stream after the last block, (T, `n_embd`), stays in the scratch.
+    /// Reads one chunk at `pos`; the residual stream after the last block, (T, `n_embd`), stays in the scratch. `tap` sees
+    /// it before the first block (layer 0) and after each.
     async fn read_chunk(
         &mut self,
         tokens: &[u32],
         pos: usize,
         control: &Control<'_>,
         pace: &mut Pace,
+        tap: &mut dyn FnMut(usize, &[f32]),
     ) -> Result<(), EngineError> {
         self.n_cached = pos;
         let rotations = self.freqs.each_ref().map(|freqs| Rotation::new(freqs, pos, tokens.len()));
@@ -344,17 +334,21 @@ impl CpuForward {
                 *x *= self.spec.embd_scale;
             }
         }
-        if let Some(taps) = &mut self.taps {
-            taps.add(0, &self.scratch.x);
-        }
+        let steering = &self.steering;
+        let steer = |layer: usize, x: &mut [f32]| {
+            if let Some(vector) = steering.get(&layer) {
+                x.chunks_exact_mut(vector.len()).for_each(|row| add(row, vector));
+            }
+        };
+        steer(0, &mut self.scratch.x);
+        tap(0, &self.scratch.x);
         for (index, layer) in self.layers.iter_mut().enumerate() {
             pace.step(control).await?;
             let [full, windowed] = &rotations;
             let rotation = if layer.window.is_some() { windowed } else { full };
             layer.forward(&mut self.scratch, pos, &self.spec, rotation);
-            if let Some(taps) = &mut self.taps {
-                taps.add(index + 1, &self.scratch.x);
-            }
+            steer(index + 1, &mut self.scratch.x);
+            tap(index + 1, &self.scratch.x);
         }
         self.n_cached = pos + tokens.len();
         Ok(())
@@ -398,30 +392,39 @@ impl Forward for CpuForward {
         let mut pace = Pace::new(control);
         let mut done = 0;
         for chunk in tokens.chunks(CHUNK_TOKENS) {
-            self.read_chunk(chunk, pos + done, control, &mut pace).await?;
+            self.read_chunk(chunk, pos + done, control, &mut pace, &mut |_, _| {}).await?;
             done += chunk.len();
             progress(done);
         }
         self.logits(1).map(<[f32]>::to_vec)
     }
 
-    async fn pooled_states(
+    fn steer(&mut self, steering: &[Steering]) -> Result<(), EngineError> {
+        self.steering.clear();
+        self.steering = steering_sums(steering, self.spec.n_layers, self.spec.n_embd)?;
+        Ok(())
+    }
+
+    async fn hidden_states(
         &mut self,
         tokens: &[u32],
-        weights: &[f32],
+        gather: Gather<'_>,
         control: &Control<'_>,
     ) -> Result<Vec<Vec<f32>>, EngineError> {
         self.check(tokens, 0)?;
         let mut pace = Pace::new(control);
-        let mut sums = vec![vec![0.0; self.spec.n_embd]; self.layers.len() + 1];
+        let n_embd = self.spec.n_embd;
+        let mut gathered = vec![Vec::new(); self.layers.len() + 1];
         for (index, chunk) in tokens.chunks(CHUNK_TOKENS).enumerate() {
-            let weights = weights.iter().skip(index * CHUNK_TOKENS).take(chunk.len()).copied().collect();
-            self.taps = Some(Taps { weights, sums });
-            let read = self.read_chunk(chunk, index * CHUNK_TOKENS, control, &mut pace).await;
-            sums = self.taps.take().map(|taps| taps.sums).unwrap_or_default();
-            read?;
+            let first = index * CHUNK_TOKENS;
+            let mut tap = |layer: usize, rows: &[f32]| {
+                if let Some(gathered) = gathered.get_mut(layer) {
+                    gather.take(gathered, rows, first, n_embd);
+                }
+            };
+            self.read_chunk(chunk, first, control, &mut pace, &mut tap).await?;
         }
-        Ok(sums)
+        Ok(gathered)
     }
 
     async fn target_logprobs(
@@ -441,7 +444,7 @@ impl Forward for CpuForward {
         let mut pace = Pace::new(control);
         let mut scored = Vec::with_capacity(tokens.len());
         for (chunk, targets) in tokens.chunks(SCORE_TOKENS).zip(targets.chunks(SCORE_TOKENS)) {
-            self.read_chunk(chunk, pos + scored.len(), control, &mut pace).await?;
+            self.read_chunk(chunk, pos + scored.len(), control, &mut pace, &mut |_, _| {}).await?;
             let n_vocab = self.spec.n_vocab;
             let logits = self.logits(chunk.len())?;
             for (logits, &target) in logits.chunks_exact(n_vocab).zip(targets) {

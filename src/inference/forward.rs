@@ -1,7 +1,9 @@
 //! The one thing a backend must do: read tokens and say how probable the next ones are. Everything above it
 //! (generation, option scoring, prefix reuse) is written once, in [`super::language_model`].
 
-use crate::eval::engine::{Control, EngineError, Sampling, TokenCost, Work};
+use std::collections::BTreeMap;
+
+use crate::eval::engine::{Control, EngineError, Sampling, Steering, TokenCost, Work};
 use crate::formats::FormatError;
 use crate::formats::gguf::GgufHeader;
 use crate::formats::source::ByteSource;
@@ -89,15 +91,64 @@ pub(super) fn check_end(end: usize, context_length: usize) -> Result<(), EngineE
     Ok(())
 }
 
-/// Adds rows, each times its weight, to a sum.
-pub(super) fn add_weighted(sum: &mut [f32], rows: &[f32], weights: &[f32]) {
-    for (row, &weight) in rows.chunks_exact(sum.len().max(1)).zip(weights) {
-        if weight != 0.0 {
-            for (sum, value) in sum.iter_mut().zip(row) {
-                *sum += weight * value;
+/// What is kept of the hidden states of a text.
+#[derive(Debug, Clone, Copy)]
+pub enum Gather<'a> {
+    /// The sum over tokens of a token's state times its weight: one vector a layer.
+    Sum(&'a [f32]),
+    /// The states of the tokens from this one on, one after another.
+    Each(usize),
+}
+
+impl Gather<'_> {
+    /// Adds to what was gathered of a layer the states `rows`: (T, `n_embd`) of the tokens from `first` on.
+    pub(super) fn take(self, gathered: &mut Vec<f32>, rows: &[f32], first: usize, n_embd: usize) {
+        match self {
+            Self::Sum(weights) => {
+                gathered.resize(n_embd, 0.0);
+                for (row, &weight) in rows.chunks_exact(n_embd.max(1)).zip(weights.iter().skip(first)) {
+                    if weight != 0.0 {
+                        for (sum, value) in gathered.iter_mut().zip(row) {
+                            *sum += weight * value;
+                        }
+                    }
+                }
+            }
+            Self::Each(from) => {
+                let skipped = from.saturating_sub(first) * n_embd;
+                gathered.extend_from_slice(rows.get(skipped..).unwrap_or_default());
             }
         }
     }
+}
+
+/// What is added to the residual stream, by layer: vectors times their strength, those of one layer summed.
+///
+/// # Errors
+/// [`EngineError::Backend`] for a layer or a length that the model does not have, and for values that are not finite.
+pub(super) fn steering_sums(
+    steering: &[Steering],
+    n_layers: usize,
+    n_embd: usize,
+) -> Result<BTreeMap<usize, Vec<f32>>, EngineError> {
+    let mut sums: BTreeMap<usize, Vec<f32>> = BTreeMap::new();
+    for Steering { layer, vector, strength } in steering {
+        let wrong = |detail: String| Err(EngineError::Backend { detail });
+        if *layer as usize > n_layers {
+            return wrong(format!("there is no layer {layer} to steer at; the last is {n_layers}"));
+        }
+        if vector.len() != n_embd {
+            return wrong(format!("a steering vector has {} values and the model's states {n_embd}", vector.len()));
+        }
+        if !strength.is_finite() || vector.iter().any(|value| !(value * strength).is_finite()) {
+            return wrong("a steering vector or its strength is not finite".to_owned());
+        }
+        let sum = sums.entry(*layer as usize).or_insert_with(|| vec![0.0; n_embd]);
+        for (sum, value) in sum.iter_mut().zip(vector) {
+            *sum += value * strength;
+        }
+    }
+    Ok(sums)
 }
 
 /// A prompt and the texts that are scored as its continuation.
@@ -149,16 +200,27 @@ pub trait Forward {
         control: &Control<'_>,
     ) -> Result<Vec<TargetLogprob>, EngineError>;
 
-    /// Reads `tokens` at positions `0..` and gives for the embeddings and after each block the sum over tokens of the
-    /// residual stream times the token's weight: (`n_layers` + 1) vectors of `n_embd`. `weights` is as long as
-    /// `tokens`. What the cache holds afterwards is not told.
-    async fn pooled_states(
+    /// Reads `tokens` at positions `0..` and gathers the residual stream of the embeddings and after each block:
+    /// (`n_layers` + 1) vectors of `n_embd`, or of so many for each token. What the cache holds afterwards is not told.
+    async fn hidden_states(
         &mut self,
         _tokens: &[u32],
-        _weights: &[f32],
+        _gather: Gather<'_>,
         _control: &Control<'_>,
     ) -> Result<Vec<Vec<f32>>, EngineError> {
         Err(EngineError::Backend { detail: "this backend gives no hidden states".to_owned() })
+    }
+
+    /// From now on adds these vectors to the residual stream of every token read; none ends it. What is cached was
+    /// read without them.
+    ///
+    /// # Errors
+    /// [`EngineError::Backend`] for vectors that do not fit; then nothing is added.
+    fn steer(&mut self, steering: &[Steering]) -> Result<(), EngineError> {
+        if steering.is_empty() {
+            return Ok(());
+        }
+        Err(EngineError::Backend { detail: "this backend cannot be steered".to_owned() })
     }
 
     /// Work that the device was given so far, where the backend counts it.

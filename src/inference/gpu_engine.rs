@@ -4,15 +4,15 @@
 //! (position, rows in use) and the tokens. While it draws tokens itself not even that is written: each token's pass
 //! ends with the step to the next, and several are in flight before the first is read back.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
-use crate::eval::engine::{Control, EngineError, KernelTime, Sampling, TokenCost, Work};
+use crate::eval::engine::{Control, EngineError, KernelTime, Sampling, Steering, TokenCost, Work};
 use crate::gpu::kernels::draw::{self, DRAWN_LEN, MAX_STOP, MAX_TOP, RULE_LEN};
 use crate::gpu::kernels::{pool_rows, take_rows, target_logprobs};
 use crate::gpu::{Gpu, GpuError, Layout, Prepared, Readback, Recording, Tensor, prepare};
 use crate::models::decoder::Decoder;
 
-use super::forward::{DrawRule, Drawn, Forward, TargetLogprob, Trunk, add_weighted, check_end, check_tokens};
+use super::forward::{DrawRule, Drawn, Forward, Gather, TargetLogprob, Trunk, check_end, check_tokens, steering_sums};
 use super::language_model::LanguageModel;
 
 /// Rows of the recordings; a text is read in pieces of the largest one that runs for [`PIECE_MILLIS`] at most, its rest
@@ -87,14 +87,16 @@ struct DrawPass {
     state: Tensor,
 }
 
-/// A recording for up to `rows` tokens that also pools the residual stream of every layer.
+/// A recording for up to `rows` tokens that also keeps the residual stream of every layer, pooled or of each token.
 struct TapPass {
     rows: usize,
     tokens: Tensor,
     places: Tensor,
-    /// `F32[rows]`.
+    /// Whether there is a vector for each row, or one in all.
+    is_each: bool,
+    /// `F32[1, rows]`, or the identity of `F32[rows, rows]`.
     weights: Tensor,
-    /// `F32[n_layers + 1, n_embd]`.
+    /// `F32[n_layers + 1, n_embd]`, or so many for each row.
     pooled: Tensor,
     prepared: Prepared,
 }
@@ -251,18 +253,23 @@ impl GpuForward {
         }
     }
 
-    fn record_taps(&self, rows: usize) -> Result<TapPass, GpuError> {
+    fn record_taps(&self, rows: usize, is_each: bool) -> Result<TapPass, GpuError> {
         let words = |name: &str, shape: &[usize]| self.gpu.create(name, shape, Layout::U32);
         let (tokens, places) = (words("tap_tokens", &[rows])?, words("tap_places", &[rows, 4])?);
-        let weights = self.gpu.create("tap_weights", &[rows], Layout::F32)?;
+        let n_kept = if is_each { rows } else { 1 };
+        let weights = self.gpu.create("tap_weights", &[n_kept, rows], Layout::F32)?;
+        if is_each {
+            let identity: Vec<f32> = (0..rows * rows).map(|i| f32::from(i % (rows + 1) == 0)).collect();
+            self.gpu.write_f32(&weights, 0, &identity)?;
+        }
         let spec = &self.decoder.spec;
-        let pooled = self.gpu.create("pooled", &[spec.n_layers + 1, spec.n_embd], Layout::F32)?;
+        let pooled = self.gpu.create("pooled", &[(spec.n_layers + 1) * n_kept, spec.n_embd], Layout::F32)?;
         let mut rec = Recording::suiting(&self.gpu);
         self.decoder.forward_with(&mut rec, &tokens, &places, &self.state, &mut |rec, layer, x| {
-            pool_rows::record(rec, x, &weights, &pooled, layer, &self.state);
+            pool_rows::record(rec, x, &weights, &pooled, layer * n_kept, &self.state);
         });
         let prepared = prepare(&self.gpu, &rec)?;
-        Ok(TapPass { rows, tokens, places, weights, pooled, prepared })
+        Ok(TapPass { rows, tokens, places, is_each, weights, pooled, prepared })
     }
 
     /// The pass for the next piece of `n` rows: the one that holds them all, or the largest that is not too slow.
@@ -520,16 +527,39 @@ impl Forward for GpuForward {
         Ok(scored)
     }
 
-    async fn pooled_states(
+    fn steer(&mut self, steering: &[Steering]) -> Result<(), EngineError> {
+        let spec = &self.decoder.spec;
+        let sums = steering_sums(steering, spec.n_layers, spec.n_embd);
+        let wanted = sums.as_ref().map_or_else(|_| BTreeMap::new(), Clone::clone);
+        if !wanted.keys().eq(self.decoder.steering.keys()) {
+            // What was recorded for other layers cannot be used.
+            self.decoder.steering.clear();
+            self.passes.clear();
+            self.taps.clear();
+            self.draw = None;
+            for &layer in wanted.keys() {
+                let vector = self.gpu.create("steering", &[self.decoder.spec.n_embd], Layout::F32)?;
+                self.decoder.steering.insert(layer, vector);
+            }
+        }
+        self.drawing = Drawing::default();
+        for (vector, sum) in self.decoder.steering.values().zip(wanted.values()) {
+            self.gpu.write_f32(vector, 0, sum)?;
+        }
+        sums.map(|_| ())
+    }
+
+    async fn hidden_states(
         &mut self,
         tokens: &[u32],
-        weights: &[f32],
+        gather: Gather<'_>,
         control: &Control<'_>,
     ) -> Result<Vec<Vec<f32>>, EngineError> {
         self.check(tokens, 0)?;
         self.drawing.rule = None;
         let n_embd = self.decoder.spec.n_embd;
-        let mut sums = vec![vec![0.0; n_embd]; self.decoder.spec.n_layers + 1];
+        let mut gathered = vec![Vec::new(); self.decoder.spec.n_layers + 1];
+        let is_each = matches!(gather, Gather::Each(_));
         let mut done = 0;
         while done < tokens.len() {
             if control.cancel.is_cancelled() {
@@ -537,26 +567,36 @@ impl Forward for GpuForward {
             }
             let left = tokens.len() - done;
             let wanted = TAP_ROWS.into_iter().find(|&rows| rows >= left).unwrap_or(TAP_ROWS[TAP_ROWS.len() - 1]);
-            let known = self.taps.iter().position(|tap| tap.rows == wanted);
+            let known = self.taps.iter().position(|tap| tap.rows == wanted && tap.is_each == is_each);
             let index = known.unwrap_or(self.taps.len());
             if known.is_none() {
-                self.taps.push(self.record_taps(wanted)?);
+                self.taps.push(self.record_taps(wanted, is_each)?);
             }
             let Some(tap) = self.taps.get(index) else { return Err(EngineError::EmptyInput) };
             let n = left.min(wanted);
             self.gpu.write_u32(&self.state, 0, &[done as u32, n as u32, 0, 0])?;
             self.gpu.write_u32(&tap.tokens, 0, tokens.get(done..done + n).unwrap_or_default())?;
             self.gpu.write_u32(&tap.places, 0, &vec![0; 4 * n])?;
-            self.gpu.write_f32(&tap.weights, 0, weights.get(done..done + n).unwrap_or_default())?;
+            if let Gather::Sum(weights) = gather {
+                self.gpu.write_f32(&tap.weights, 0, weights.get(done..done + n).unwrap_or_default())?;
+            }
             self.gpu.submit(&tap.prepared, 1)?;
-            let pooled = self.gpu.read_f32(&tap.pooled, 0..sums.len() * n_embd).await?;
-            for (sum, row) in sums.iter_mut().zip(pooled.chunks_exact(n_embd)) {
-                add_weighted(sum, row, &[1.0]);
+            let pooled = self.gpu.read_f32(&tap.pooled, 0..tap.pooled.len()).await?;
+            for (gathered, rows) in
+                gathered.iter_mut().zip(pooled.chunks_exact(tap.pooled.len() / (self.decoder.spec.n_layers + 1)))
+            {
+                match gather {
+                    // Summed on the device already.
+                    Gather::Sum(_) => Gather::Sum(&[1.0]).take(gathered, rows, 0, n_embd),
+                    Gather::Each(_) => {
+                        gather.take(gathered, rows.get(..n * n_embd).unwrap_or_default(), done, n_embd);
+                    }
+                }
             }
             done += n;
             (control.breathe)().await;
         }
-        Ok(sums)
+        Ok(gathered)
     }
 
     fn scores_together(&self) -> bool {

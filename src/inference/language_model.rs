@@ -6,11 +6,11 @@
 
 use crate::eval::engine::{
     Alternative, Control, Engine, EngineError, EngineEvent, EngineInfo, LayerState, Message, Pool, Prompt, Request,
-    Response, Role, SelfTest, TokenCost, Work,
+    Response, Role, SelfTest, Steering, TokenCost, Work,
 };
 
 use super::choices::Choice;
-use super::forward::{Forward, TargetLogprob};
+use super::forward::{Forward, Gather, TargetLogprob};
 use super::sampler::{log_sum_exp, top};
 
 /// Text to tokens and back, as the model file defines it.
@@ -47,13 +47,15 @@ pub struct LanguageModel<F: Forward> {
     cached: Vec<u32>,
     /// Logits after `cached[..n]`, with that `n`; valid while that prefix stays.
     logits: Option<(usize, Vec<f32>)>,
+    /// What the backend adds to the residual stream at present.
+    steering: Vec<Steering>,
 }
 
 impl<F: Forward> LanguageModel<F> {
     /// A model with an empty cache. `stop_ids` end a generated answer (end of text, end of turn).
     pub fn new(forward: F, codec: Box<dyn TextCodec>, mut info: EngineInfo, stop_ids: Vec<u32>) -> Self {
         info.context_length = info.context_length.min(forward.context_length() as u32);
-        Self { forward, codec, info, stop_ids, cached: Vec::new(), logits: None }
+        Self { forward, codec, info, stop_ids, cached: Vec::new(), logits: None, steering: Vec::new() }
     }
 
     /// The backend, for measurements.
@@ -81,7 +83,20 @@ impl<F: Forward> LanguageModel<F> {
     /// # Errors
     /// [`EngineError::EmptyInput`], [`EngineError::ContextTooLong`], or what the backend says.
     pub async fn logits_after(&mut self, tokens: &[u32], control: &Control<'_>) -> Result<Vec<f32>, EngineError> {
+        self.steer(&[])?;
         self.read_prompt(tokens, 0, control).await.map(<[f32]>::to_vec)
+    }
+
+    /// Makes the backend add these vectors to the residual stream, and no others.
+    pub(super) fn steer(&mut self, steering: &[Steering]) -> Result<(), EngineError> {
+        if self.steering != steering {
+            // What is cached was read with other vectors.
+            self.truncate_cache(0);
+            self.steering.clear();
+            self.forward.steer(steering)?;
+            self.steering.extend_from_slice(steering);
+        }
+        Ok(())
     }
 
     pub(super) fn context_length(&self) -> usize {
@@ -265,9 +280,11 @@ impl<F: Forward> LanguageModel<F> {
         match pool {
             Pool::Last => weights[tokens.len() - 1] = 1.0,
             Pool::Mean => weights[before..].fill(1.0 / n_pooled as f32),
+            Pool::Each => {}
         }
+        let gather = if pool == Pool::Each { Gather::Each(before) } else { Gather::Sum(&weights) };
         self.truncate_cache(0);
-        let states = self.forward.pooled_states(&tokens, &weights, control).await?;
+        let states = self.forward.hidden_states(&tokens, gather, control).await?;
         if states.iter().flatten().any(|value| !value.is_finite()) {
             return Err(EngineError::NotANumber);
         }
@@ -335,6 +352,9 @@ impl<F: Forward> LanguageModel<F> {
                     .collect();
                 Ok(Response::Next { n_prompt_tokens: tokens.len() as u32, top, millis: (control.now)() - started })
             }
+            Request::Steered { .. } => {
+                Err(EngineError::Backend { detail: "a steered request holds another steered one".to_owned() })
+            }
             Request::Classify { .. } => {
                 Err(EngineError::Backend { detail: "this model reads text and no pictures".to_owned() })
             }
@@ -348,8 +368,8 @@ impl<F: Forward> Engine for LanguageModel<F> {
     }
 
     async fn token_cost(&mut self, control: &Control<'_>) -> Result<Option<TokenCost>, EngineError> {
-        self.cached.clear();
-        self.logits = None;
+        self.steer(&[])?;
+        self.truncate_cache(0);
         self.forward.token_cost(control).await
     }
 
@@ -360,7 +380,10 @@ impl<F: Forward> Engine for LanguageModel<F> {
     async fn respond(&mut self, requests: &[Request], control: &Control<'_>) -> Vec<Result<Response, EngineError>> {
         let started = (control.now)();
         let mut answers: Vec<Option<Result<Response, EngineError>>> = vec![None; requests.len()];
-        if self.forward.scores_together() {
+        if self.forward.scores_together()
+            && requests.iter().any(|request| matches!(request, Request::Choose { .. }))
+            && self.steer(&[]).is_ok()
+        {
             let choices = requests.iter().enumerate().filter_map(|(index, request)| match request {
                 Request::Choose { prompt, options } => Some(Choice { index, prompt, options }),
                 _ => None,
@@ -384,7 +407,14 @@ impl<F: Forward> Engine for LanguageModel<F> {
             *place = Some(if control.cancel.is_cancelled() {
                 Err(EngineError::Cancelled)
             } else {
-                self.answer(index, request, control).await
+                let (steering, request) = match request {
+                    Request::Steered { steering, request } => (steering.as_slice(), request.as_ref()),
+                    request => ([].as_slice(), request),
+                };
+                match self.steer(steering) {
+                    Ok(()) => self.answer(index, request, control).await,
+                    Err(error) => Err(error),
+                }
             });
         }
         answers.into_iter().map(|answer| answer.unwrap_or(Err(EngineError::Cancelled))).collect()

@@ -2,12 +2,13 @@
 
 pub mod chat_template;
 mod choices;
-mod compare;
+pub mod compare;
 pub mod cpu_engine;
 pub mod error;
 pub mod forward;
 mod generate;
 pub mod gpu_engine;
+pub mod json_lines;
 pub mod language_model;
 pub mod load;
 pub mod oracle;

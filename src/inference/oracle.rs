@@ -1,11 +1,13 @@
 //! The truth that both backends are checked against: a decoder on candle-core with every weight and product in `f32`.
 
+use std::collections::BTreeMap;
+
 use candle_core::quantized::ggml_file::qtensor_from_ggml;
 use candle_core::{D, DType, Device, Tensor};
 
-use super::forward::{CpuModel, Forward, TargetLogprob, add_weighted, check_tokens};
+use super::forward::{CpuModel, Forward, Gather, TargetLogprob, check_tokens, steering_sums};
 use super::load::GPU_KL_LIMIT;
-use crate::eval::engine::{Control, EngineError};
+use crate::eval::engine::{Control, EngineError, Steering};
 use crate::formats::FormatError;
 use crate::formats::gguf::GgufHeader;
 use crate::formats::quant::{Dtype, aligned};
@@ -73,6 +75,8 @@ pub struct Oracle {
     /// Cosines and sines of the blocks that see everything and of those with a window, each (positions,
     /// `head_dim` / 2).
     rotations: [(Tensor, Tensor); 2],
+    /// What is added to the residual stream, by layer, each (`n_embd`).
+    steering: BTreeMap<usize, Tensor>,
 }
 
 impl std::fmt::Debug for Oracle {
@@ -195,7 +199,16 @@ impl CpuModel for Oracle {
         };
         let window_base = spec.window.map_or(spec.rope_base, |window| window.rope_base);
         let rotations = [rotation(spec.rope_base)?, rotation(window_base)?];
-        Ok(Self { spec: spec.clone(), context_length, embedding, layers, output_norm, output, rotations })
+        Ok(Self {
+            spec: spec.clone(),
+            context_length,
+            embedding,
+            layers,
+            output_norm,
+            output,
+            rotations,
+            steering: BTreeMap::new(),
+        })
     }
 }
 
@@ -215,6 +228,11 @@ impl Oracle {
         let at = |table: &Tensor| table.narrow(0, pos, tokens.len()).map_err(backend);
         let [(cos, sin), (window_cos, window_sin)] = &self.rotations;
         let (full, windowed) = ((at(cos)?, at(sin)?), (at(window_cos)?, at(window_sin)?));
+        let steered = |layer: usize, x: Tensor| match self.steering.get(&layer) {
+            Some(vector) => x.broadcast_add(vector),
+            None => Ok(x),
+        };
+        x = steered(0, x).map_err(backend)?;
         tap(0, &x).map_err(backend)?;
         for (index, layer) in self.layers.iter_mut().enumerate() {
             (control.breathe)().await;
@@ -222,7 +240,7 @@ impl Oracle {
                 return Err(EngineError::Cancelled);
             }
             let (cos, sin) = if layer.window.is_some() { &windowed } else { &full };
-            x = layer.forward(&x, pos, &self.spec, cos, sin).map_err(backend)?;
+            x = layer.forward(&x, pos, &self.spec, cos, sin).and_then(|x| steered(index + 1, x)).map_err(backend)?;
             tap(index + 1, &x).map_err(backend)?;
         }
         rms_norm(&x, &self.output_norm, self.spec.rms_eps).map_err(backend)
@@ -374,25 +392,34 @@ impl Forward for Oracle {
         self.logits(&last)?.pop().ok_or(EngineError::EmptyInput)
     }
 
-    async fn pooled_states(
+    fn steer(&mut self, steering: &[Steering]) -> Result<(), EngineError> {
+        self.steering.clear();
+        for (layer, sum) in steering_sums(steering, self.spec.n_layers, self.spec.n_embd)? {
+            self.steering.insert(layer, Tensor::new(sum, &Device::Cpu).map_err(backend)?);
+        }
+        Ok(())
+    }
+
+    async fn hidden_states(
         &mut self,
         tokens: &[u32],
-        weights: &[f32],
+        gather: Gather<'_>,
         control: &Control<'_>,
     ) -> Result<Vec<Vec<f32>>, EngineError> {
         self.check(tokens, 0)?;
-        let mut sums = vec![vec![0.0; self.spec.n_embd]; self.layers.len() + 1];
-        for (index, (chunk, weights)) in tokens.chunks(CHUNK_TOKENS).zip(weights.chunks(CHUNK_TOKENS)).enumerate() {
+        let n_embd = self.spec.n_embd;
+        let mut gathered = vec![Vec::new(); self.layers.len() + 1];
+        for (index, chunk) in tokens.chunks(CHUNK_TOKENS).enumerate() {
             let tap = |layer: usize, x: &Tensor| -> candle_core::Result<()> {
                 let rows = x.flatten_all()?.to_vec1::<f32>()?;
-                if let Some(sum) = sums.get_mut(layer) {
-                    add_weighted(sum, &rows, weights);
+                if let Some(gathered) = gathered.get_mut(layer) {
+                    gather.take(gathered, &rows, index * CHUNK_TOKENS, n_embd);
                 }
                 Ok(())
             };
             self.read_chunk(chunk, index * CHUNK_TOKENS, control, tap).await?;
         }
-        Ok(sums)
+        Ok(gathered)
     }
 
     async fn target_logprobs(

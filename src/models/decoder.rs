@@ -1,8 +1,10 @@
 //! The forward pass of a pre-norm decoder, appended to a recording as a straight line.
 
+use std::collections::BTreeMap;
+
 use crate::gpu::kernels::heads::{Heads, Style};
 use crate::gpu::kernels::matvec::{self, Added, Folded};
-use crate::gpu::kernels::{attend_one, attention, embed, gated, matmul, rms_norm, split_heads};
+use crate::gpu::kernels::{add, attend_one, attention, embed, gated, matmul, rms_norm, split_heads};
 use crate::gpu::{Gpu, GpuError, Layout, Recording, Tensor};
 
 use super::kv_cache::KvCache;
@@ -18,6 +20,9 @@ pub struct Decoder {
     pub weights: Weights,
     /// Keys and values.
     pub cache: KvCache,
+    /// What recordings made from now on add to the residual stream: `F32[n_embd]` by layer, 0 after the embeddings,
+    /// else after so many blocks.
+    pub steering: BTreeMap<usize, Tensor>,
 }
 
 impl Decoder {
@@ -27,7 +32,7 @@ impl Decoder {
     /// What the device says.
     pub fn new(gpu: &Gpu, spec: DecoderSpec, weights: Weights) -> Result<Self, GpuError> {
         let cache = KvCache::new(gpu, &spec)?;
-        Ok(Self { spec, weights, cache })
+        Ok(Self { spec, weights, cache, steering: BTreeMap::new() })
     }
 
     /// Reads `tokens: U32[M]` at the position in `state` and writes their keys and values; gives the residual
@@ -49,6 +54,7 @@ impl Decoder {
     ) -> Tensor {
         let mut x = embed::record(rec, &self.weights.token_embd, tokens, self.spec.embd_scale, state);
         let mut product = None;
+        x = self.steered(rec, 0, x, state);
         tap(rec, 0, &x);
         for (layer, (weights, (keys, values))) in self.weights.layers.iter().zip(&self.cache.layers).enumerate() {
             let heads = self.heads(layer, weights);
@@ -57,6 +63,8 @@ impl Decoder {
             } else {
                 self.block(rec, &x, weights, &heads, (keys, values), places, state);
             }
+            // What waits to be added to a single row commutes with this.
+            x = self.steered(rec, layer + 1, x, state);
             tap(rec, layer + 1, &x);
         }
         let last_norm = self.weights.layers.last().and_then(|layer| layer.ffn_post_norm.as_ref());
@@ -64,6 +72,13 @@ impl Decoder {
             rms_norm::record(rec, &product, gain, self.spec.rms_eps, Some(&x), state);
         }
         x
+    }
+
+    fn steered(&self, rec: &mut Recording, layer: usize, x: Tensor, state: &Tensor) -> Tensor {
+        match self.steering.get(&layer) {
+            Some(vector) => add(rec, &x, vector, state),
+            None => x,
+        }
     }
 
     /// One block, added to the residual stream `x: F32[M, n_embd]`.

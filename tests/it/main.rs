@@ -10,6 +10,7 @@ mod items;
 mod layering;
 mod parsers;
 mod png_file;
+mod probes;
 mod representation;
 mod shaders;
 mod stats;

@@ -50,7 +50,7 @@ pub fn word_items<S: AsRef<str>>(words: &[S], pool: Pool) -> Vec<Item> {
     let mut seen = std::collections::BTreeSet::new();
     let pool = match pool {
         Pool::Last => "last",
-        Pool::Mean => "mean",
+        Pool::Mean | Pool::Each => "mean",
     };
     words
         .iter()

@@ -1,4 +1,5 @@
-//! The weighted sum of the rows of the residual stream: one vector for a text, by its last token or the mean of several.
+//! Weighted sums of the rows of the residual stream: one vector for a text, by its last token or the mean of several, or
+//! one for each token.
 
 use crate::gpu::kernel::{Access, Kernel};
 use crate::gpu::recording::Recording;
@@ -14,18 +15,18 @@ pub static KERNEL: Kernel = Kernel {
     params_size: 16,
 };
 
-/// Writes the sum of the rows of `x: F32[M, C]`, each times its place in `weights: F32[M]`, to row `row` of
-/// `out: F32[N, C]`.
+/// Writes `weights: F32[P, M]` times `x: F32[M, C]` to rows `row` to `row + P` of `out: F32[N, C]`.
 pub fn record(rec: &mut Recording, x: &Tensor, weights: &Tensor, out: &Tensor, row: usize, state: &Tensor) {
     let c = x.cols();
     check_state(rec, KERNEL.name, state);
     check_f32(rec, KERNEL.name, &[x, weights, out]);
-    let ok = weights.len() == x.rows() && out.cols() == c && row < out.rows() && !x.is_empty();
+    let (p, m) = (weights.rows(), weights.cols());
+    let ok = m == x.rows() && out.cols() == c && p > 0 && row + p <= out.rows() && !x.is_empty();
     rec.check(ok, KERNEL.name, || {
         format!("{:?} by {:?} to row {row} of {:?}", x.shape(), weights.shape(), out.shape())
     });
     let bindings = [(x, 0), (out, 0), (state, 0), (weights, 0)];
-    rec.dispatch(&KERNEL, &[c as u32, row as u32, 0, 0], &bindings, [groups(c, 64), 1, 1]);
+    rec.dispatch(&KERNEL, &[c as u32, row as u32, m as u32, 0], &bindings, [groups(c, 64), p as u32, 1]);
 }
 
 #[cfg(test)]
@@ -38,17 +39,18 @@ mod tests {
     fn sums_the_rows_in_use_by_their_weights() {
         let gpu = gpu();
         let (m, c) = (5, 577);
-        let (x, w) = (noise(m * c, 1), [0.25, 0.0, 0.5, 0.25, 9.0]);
+        let (x, w) = (noise(m * c, 1), [0.25, 0.0, 0.5, 0.25, 9.0, 0.0, 1.0, 0.0, 0.0, 9.0]);
         // The fifth is not in use.
-        let (a, b, state) = (tensor(&gpu, &[m, c], &x), tensor(&gpu, &[m], &w), state(&gpu, 9, 4));
-        let out = gpu.create("out", &[3, c], Layout::F32).unwrap();
+        let (a, b, state) = (tensor(&gpu, &[m, c], &x), tensor(&gpu, &[2, m], &w), state(&gpu, 9, 4));
+        let out = gpu.create("out", &[4, c], Layout::F32).unwrap();
         let mut rec = Recording::new();
         record(&mut rec, &a, &b, &out, 1, &state);
         gpu.submit(&crate::gpu::prepare(&gpu, &rec).unwrap(), 1).unwrap();
-        let found = pollster::block_on(gpu.read_f32(&out, 0..3 * c)).unwrap();
+        let found = pollster::block_on(gpu.read_f32(&out, 0..4 * c)).unwrap();
         let sum = |column: usize| (0..4).map(|row| f64::from(w[row]) * f64::from(x[row * c + column])).sum::<f64>();
         let expected: Vec<f64> = (0..c).map(sum).collect();
         close("pooled", &found[c..2 * c], &expected, 1e-12);
-        assert!(found[..c].iter().chain(&found[2 * c..]).all(|value| *value == 0.0), "other rows stay");
+        assert_eq!(found[2 * c..3 * c], x[c..2 * c], "a weight of one takes a row as it is");
+        assert!(found[..c].iter().chain(&found[3 * c..]).all(|value| *value == 0.0), "other rows stay");
     }
 }

@@ -111,6 +111,7 @@ fn turn_view(request: &Request, response: &Response) -> AnyView {
         return view! { <li>{prompt_view(prompt)} {read} {response_view(response, &[])}</li> }.into_any();
     }
     let (prompt, names) = match request {
+        Request::Steered { request, .. } => return turn_view(request, response),
         Request::Choose { prompt, options } => (prompt, options.clone()),
         Request::Generate { prompt, .. }
         | Request::Forced { prompt, .. }
