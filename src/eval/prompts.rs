@@ -81,7 +81,7 @@ pub fn prompt(settings: &Settings, messages: Vec<Message>) -> Prompt {
 
 /// An option as it continues the prompt: after `Answer:` a word begins with a space, after a chat template it does
 /// not.
-fn continuation(settings: &Settings, text: &str) -> String {
+pub fn continuation(settings: &Settings, text: &str) -> String {
     match settings.format {
         PromptFormat::Chat => text.to_owned(),
         PromptFormat::FewShot => format!(" {text}"),

@@ -12,6 +12,7 @@ use likewise::eval::scripted::{ScriptedEngine, choice, choose, text};
 use likewise::eval::task::Step;
 use likewise::eval::tasks::calibration::PERCENTAGES;
 use likewise::eval::tasks::demonstration_format::LETTERS;
+use likewise::eval::tasks::model_shift::said_items;
 use likewise::eval::tasks::{
     TASKS, find, forced_prefix, game_deception, multiple_choice, preference_sycophancy, pressure,
 };
@@ -521,6 +522,40 @@ fn shifted_tokens_are_counted_by_their_rank_and_divergence_by_position() {
     let points = &summary.series[0].lines[0].points;
     assert_eq!(points.iter().map(|it| it.y).collect::<Vec<_>>(), [0.0, 0.5, 0.25, 2.0]);
     assert_eq!((points[3].x, points[3].n), (4.0, 88));
+    // Another model reads the same words: its own ranks of them, and no divergence.
+    let items = said_items(&results);
+    assert_eq!((items.len(), items[0].part("said")), (88, "I don't know"));
+    let task = (find("model_shift").unwrap().make)(&written());
+    let items: Vec<_> = items.into_iter().enumerate().collect();
+    let mut engine = ScriptedEngine::new(|request| {
+        let Request::Compare { prompt, other, continuation } = request else { panic!("{request:?}") };
+        assert_eq!((prompt, continuation), (other, &Prompt::Raw("I don't know".to_owned())));
+        let token = |(id, other_rank): (u32, u32)| ComparedToken {
+            id,
+            text: "x".to_owned(),
+            logprob: -2.0,
+            other_logprob: -2.0,
+            other_rank,
+            kl: 0.0,
+        };
+        Ok(Response::Compared { tokens: [(7, 1), (8, 9)].map(token).to_vec(), millis: 0.0 })
+    });
+    let found = RefCell::new(Vec::new());
+    pollster::block_on(run_items("run-1", task.as_ref(), &items, &mut engine, &Control::quiet(), &|it| {
+        found.borrow_mut().push(it);
+    }))
+    .unwrap();
+    let found = found.into_inner();
+    let summary = (find("model_shift").unwrap().summary)(&found);
+    assert_eq!(value(&summary, "unshifted tokens"), 0.5);
+    assert_eq!(value(&summary, "shifted tokens"), 0.5);
+    let points = &summary.series[0].lines[0].points;
+    assert_eq!(points.iter().map(|it| (it.x, it.y, it.n)).collect::<Vec<_>>(), [(1.0, 2.0, 88), (2.0, 2.0, 88)]);
+    assert!(
+        summary.sentence.starts_with("Of 176 tokens in 88 answers, 50 % would have been this model's first"),
+        "{}",
+        summary.sentence
+    );
     // Nothing to compare is not an error of the engine.
     let (results, _) = run("token_shift", &written(), |_, _| text(""));
     assert!(results.iter().all(|it| it.verdict == Verdict::Unparsed));

@@ -11,6 +11,7 @@ pub mod honest_prompt;
 pub mod known_unknowns;
 pub mod knowns;
 pub mod misconceptions;
+pub mod model_shift;
 pub mod multiple_choice;
 pub mod odd_one_out;
 pub mod open_form;
@@ -45,6 +46,7 @@ pub const TASKS: &[TaskEntry] = &[
     decoding_grid::ENTRY,
     forced_prefix::ENTRY,
     token_shift::ENTRY,
+    model_shift::ENTRY,
     pair_rating::ENTRY,
     odd_one_out::ENTRY,
     hidden_states::ENTRY,

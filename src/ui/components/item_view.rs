@@ -60,8 +60,12 @@ fn response_view(response: &Response, names: &[String]) -> AnyView {
         Response::Compared { tokens, .. } => {
             let marked = tokens.iter().map(|token| {
                 let shift = Shift::of_rank(token.other_rank).label();
-                let title =
-                    format!("{shift}: place {} without the instruction, KL {:.2} nats", token.other_rank, token.kl);
+                // Nothing differs where one model reads another's words after one prompt.
+                let title = if token.kl == 0.0 {
+                    format!("{shift}: place {} for this model, {:.2} nats", token.other_rank, -token.other_logprob)
+                } else {
+                    format!("{shift}: place {} without the instruction, KL {:.2} nats", token.other_rank, token.kl)
+                };
                 view! { <span class=format!("token {shift}") title=title>{token.text.clone()}</span> }
             });
             view! { <p class="said-raw" data-testid="token-shift">{marked.collect_view()}</p> }.into_any()

@@ -2,14 +2,17 @@
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
+use leptos_router::NavigateOptions;
 use leptos_router::components::A;
-use leptos_router::hooks::use_query_map;
+use leptos_router::hooks::{use_navigate, use_query_map};
 
 use super::run_page::{resume, same_model, status_in_words};
+use crate::eval::import::items_to_jsonl;
 use crate::eval::overrule::{HumanVerdict, OVERRULE_SCHEMA, agreement, overruled};
-use crate::eval::run::{ItemResult, Run, RunStatus};
+use crate::eval::run::{ItemResult, PromptFormat, Run, RunStatus, Settings};
 use crate::eval::score::Verdict;
-use crate::eval::tasks;
+use crate::eval::tasks::{self, model_shift, token_shift};
+use crate::formats::catalog::Catalog;
 use crate::platform;
 use crate::protocol::NoticeKind;
 use crate::report::comparison::{acted_rightly, compare_runs};
@@ -121,6 +124,48 @@ fn CompareView(first: (Run, Vec<ItemResult>), second: (Run, Vec<ItemResult>)) ->
     .into_any()
 }
 
+/// Whether the loaded model is one of the catalog that has no chat template.
+fn loaded_is_base(state: State) -> bool {
+    let id = state.models.with(|models| models.loaded.as_ref().map(|loaded| loaded.info.model_id.clone()));
+    let is_base = |catalog: &Catalog| catalog.models.iter().any(|card| card.base && Some(&card.id) == id.as_ref());
+    state.catalog.with(|catalog| catalog.as_ref().is_some_and(is_base))
+}
+
+/// For a finished run of token shift: looks the answers' words up with the model that is loaded, if it is another one.
+fn model_shift_button(run: &Run, results: &[ItemResult]) -> Option<impl IntoView + use<>> {
+    let state = use_state();
+    let navigate = use_navigate();
+    let items = model_shift::said_items(results);
+    if run.task_id != token_shift::ENTRY.info.id || items.is_empty() {
+        return None;
+    }
+    let (run, items) = (run.clone(), StoredValue::new(items));
+    let other = {
+        let run = run.clone();
+        Memo::new(move |_| {
+            let loaded = state.models.with(|models| models.loaded.is_some());
+            (loaded && !same_model(state, &run)).then(|| loaded_is_base(state))
+        })
+    };
+    let start = move |_| {
+        let Some(base) = other.get_untracked() else { return };
+        match items.with_value(|items| items_to_jsonl(items)) {
+            Ok(lines) => {
+                let format = if base { PromptFormat::FewShot } else { run.settings.format };
+                let settings = Settings { n_items: None, format, ..run.settings.clone() };
+                state.run(model_shift::ENTRY.info.id.to_owned(), settings, lines, None);
+                navigate(&format!("/run?task={}", model_shift::ENTRY.info.id), NavigateOptions::default());
+            }
+            Err(error) => state.notify(NoticeKind::BadItems, error.to_string()),
+        }
+    };
+    let idle = move || state.runs.with(|runs| runs.command().is_none());
+    Some(view! {
+        <button type="button" data-testid="model-shift" disabled=move || other.get().is_none() || !idle() on:click=start>"Look these words up with the loaded model"</button>
+        <span class="hint">{move || other.get().is_none().then_some("Load another model to see which of these words it would have said too.")}</span>
+    })
+}
+
 /// A run in full.
 #[component]
 fn RunView(run: Run, results: Vec<ItemResult>, runs: Vec<Run>) -> impl IntoView {
@@ -196,6 +241,7 @@ fn RunView(run: Run, results: Vec<ItemResult>, runs: Vec<Run>) -> impl IntoView 
             Err(error) => state.notify(NoticeKind::Unexpected, error.to_string()),
         }
     };
+    let looked_up = model_shift_button(&run, &results);
     let resumable = run.status != RunStatus::Complete
         && !going_on
         && !tasks::find(&run.task_id).is_none_or(|entry| entry.info.items_path.is_empty());
@@ -228,6 +274,7 @@ fn RunView(run: Run, results: Vec<ItemResult>, runs: Vec<Run>) -> impl IntoView 
                 } else {
                     view! { <A href=again_link attr:class="button" attr:data-testid="run-again">"Run again in the same way"</A> }.into_any()
                 }}
+                {looked_up}
                 {resumable.then(|| view! {
                     <button type="button" data-testid="result-resume" disabled=move || !same() on:click=move |_| resume(state, again.clone())>"Resume"</button>
                     <span class="hint">{move || (!other()).then_some("Load the same model first.")}</span>

@@ -100,6 +100,10 @@ pub fn RunPage() -> impl IntoView {
         if let Some(items) = own_items.get_untracked() {
             return state.run(entry.info.id.to_owned(), settings, items, None);
         }
+        if entry.info.items_path.is_empty() {
+            let detail = "this benchmark has no items of its own; begin it where its items come from";
+            return state.notify(NoticeKind::BadItems, detail.to_owned());
+        }
         spawn_local(async move {
             match state.fetch_text(entry.info.items_path).await {
                 Ok(items) => state.run(entry.info.id.to_owned(), settings, items, None),
