@@ -210,3 +210,37 @@ test("a suite goes on with a second model of the catalog, and both stand side by
     await site.close();
   }
 });
+
+test("one model's answers are read by another, word by word", async () => {
+  const site = await startSite();
+  const browser = await startBrowser("cpu");
+  try {
+    const it = await openPage(browser, site);
+    const { page, settle, id } = it;
+    await loadTiny(it, site);
+    await id("nav-tasks").click();
+    await id("choose-token_shift").click();
+    await id("n-items").fill("3");
+    await id("n-items").press("Tab");
+    await id("run-start").press("Enter");
+    await id("open-result").click({ timeout: 120_000 });
+    await id("result").waitFor();
+    assert.ok(await id("model-shift").isDisabled(), "the same model is loaded");
+    const address = page.url();
+    await page.goto(`${site.url}models/`);
+    await id("own-file").setInputFiles(join(GOLDEN, "tiny-qwen2.gguf"));
+    await id("loaded").waitFor();
+    await id("nav-results").click();
+    await page.getByRole("link", { name: "Token shift" }).first().click();
+    await id("model-shift").and(page.locator(":enabled")).press("Enter");
+    await id("open-result").click({ timeout: 120_000 });
+    await page.getByText(/Of \d+ tokens in 3 answers, \d+ % would have been this model's first choice too/).first().waitFor();
+    await page.getByText("How surprising the other model's words are").first().waitFor();
+    await shoot(page, "model-shift");
+    assert.notEqual(page.url(), address);
+    settle();
+  } finally {
+    await browser.close();
+    await site.close();
+  }
+});
