@@ -76,7 +76,6 @@ pub enum Return {
 }
 
 impl Resume {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     pub(super) fn is_default(&self) -> bool {
         *self == Self::default()
     }
