@@ -1,6 +1,7 @@
 //! What a key or a button means for the trial that is shown.
 
 use crate::study::design::Design;
+use crate::study::label::KEYS;
 use crate::study::session::Session;
 use crate::study::trial::{Answer, Preferred, Trial, TrialKind};
 
@@ -102,10 +103,11 @@ fn choice_of_trial_key(
                 let sure = digit.filter(|sure| scale.contains(*sure))?;
                 Some(Choice::Answer(Answer::Label { label: label.clone(), confidence: Some(sure) }))
             }
-            _ => match digit? {
-                0 => Some(choose_label(design, None)),
-                place => labels.get(usize::from(place) - 1).map(|it| choose_label(design, Some(it.id.clone()))),
-            },
+            _ if key == "0" => Some(choose_label(design, None)),
+            _ => {
+                let place = KEYS.iter().position(|it| it.eq_ignore_ascii_case(key))?;
+                labels.get(place).map(|it| choose_label(design, Some(it.id.clone())))
+            }
         },
     }
 }
@@ -135,6 +137,20 @@ mod tests {
         for key in ["0", "8", "x", "+1", "ArrowLeft", "10"] {
             assert_eq!(choice_of_key(&session, key, None, &[]), None, "{key}");
         }
+    }
+
+    #[test]
+    fn the_tenth_label_has_a_letter_and_zero_is_not_knowing() {
+        let mut study = Study::from_json(include_str!("../../public/studies/animals.json")).unwrap();
+        (study.comprehension, study.practice, study.catch_trials) = Default::default();
+        let session = Session::begin_simulated(&study, 1, "id".to_owned(), 0.0).unwrap();
+        let label = |key: &str| choice_of_key(&session, key, None, &[]);
+        for (key, wanted) in
+            [("1", Some("tiger")), ("9", Some("bear")), ("a", Some("human")), ("A", Some("human")), ("0", None)]
+        {
+            assert_eq!(label(key), Some(Choice::Label(GivenLabel(wanted.map(str::to_owned)))), "{key}");
+        }
+        assert_eq!((label("b"), label("u"), label("10")), (None, None, None));
     }
 
     #[test]

@@ -9,8 +9,10 @@ use super::study::{Gold, Scale, Stimulus};
 use super::trial::{Answer, Trial};
 use crate::stats::rng::Pcg32;
 
-/// Most labels: each has a key from 1 to 9, and 0 is "I can't tell".
-pub const MAX_LABELS: usize = 9;
+/// The key of each label; 0 is "I can't tell".
+pub const KEYS: [&str; 12] = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "a", "b", "c"];
+/// Most labels: each has a key.
+pub const MAX_LABELS: usize = KEYS.len();
 
 pub(super) fn validate_design(
     labels: &[Label],

@@ -366,12 +366,13 @@ fn check_stimulus(field: &str, stimulus: &Stimulus) -> Result<(), StudyError> {
         && !is_picture(image)
     {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/');
-        let kind = [".png", ".jpg", ".webp"].iter().any(|end| image.ends_with(end));
+        // An SVG of this site is drawn as a picture, in which no script runs.
+        let kind = [".png", ".jpg", ".webp", ".svg"].iter().any(|end| image.ends_with(end));
         if !image.chars().all(plain) || image.contains("..") || image.contains("//") || image.starts_with('/') || !kind
         {
             let start: String = image.chars().take(60).collect();
             let detail = format!(
-                "{start:?} is not the path of a .png, .jpg or .webp of this site, nor a picture of at most {MAX_PICTURE} characters"
+                "{start:?} is not the path of a .png, .jpg, .webp or .svg of this site, nor a picture of at most {MAX_PICTURE} characters"
             );
             return Err(StudyError::field(&format!("{field}.image"), detail));
         }

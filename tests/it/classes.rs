@@ -67,7 +67,18 @@ fn gathered(study: &Study, n: u64) -> Gathered {
     all
 }
 
-const STUDIES: [&str; 4] = ["everyday_words", "odd_one_out", "blind_answers", "shapes"];
+const STUDIES: [&str; 10] = [
+    "everyday_words",
+    "drawings",
+    "odd_one_out",
+    "blind_answers",
+    "animals",
+    "shapes",
+    "feelings",
+    "kitchen",
+    "answer_quality",
+    "name_it",
+];
 
 #[test]
 fn a_packet_gives_back_the_whole_session() {

@@ -7,6 +7,7 @@ use super::trial_pair_rating::ScaleButtons;
 use crate::app::judging::{Choice, GivenLabel, choose_label};
 use crate::study::design::{Design, Label};
 use crate::study::judgment::Input;
+use crate::study::label::KEYS;
 use crate::study::study::Scale;
 use crate::study::trial::{Answer, Trial};
 use crate::ui::input_of;
@@ -45,11 +46,11 @@ pub fn TrialLabel(
             None => "I can't tell".to_owned(),
         }
     };
-    let all: Vec<(Option<String>, String, usize)> = labels
+    let all: Vec<(Option<String>, String, String)> = labels
         .into_iter()
         .enumerate()
-        .map(|(place, label)| (Some(label.id), label.text, place + 1))
-        .chain(std::iter::once((None, "I can't tell".to_owned(), 0)))
+        .map(|(place, label)| (Some(label.id), label.text, KEYS.get(place).copied().unwrap_or_default().to_uppercase()))
+        .chain(std::iter::once((None, "I can't tell".to_owned(), "0".to_owned())))
         .collect();
     let buttons = move || {
         all.clone()

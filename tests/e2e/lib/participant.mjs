@@ -50,7 +50,8 @@ async function keysOf(page, study) {
       const asked = await text("question");
       const named = study.design.labels.findIndex((label) => asked.includes(label.text) && asked.includes("choose"));
       const label = named >= 0 ? named + 1 : Number(await trial.getAttribute("data-trial")) % (study.design.labels.length + 1);
-      return study.design.confidence ? [String(label), "3"] : [String(label)];
+      const key = "0123456789abc"[label];
+      return study.design.confidence ? [key, "3"] : [key];
     }
     case "anchored_triplet": return [["1", "2", "ArrowLeft", "ArrowRight"][Number(await trial.getAttribute("data-trial")) % 4]];
     case "answer_rating": return study.design.axes.map((_, axis) => String(1 + (axis + Number(study.n_repeats)) % study.design.scale.max));

@@ -185,3 +185,23 @@ test("things are placed by tapping alone", async () => {
   settle();
   await context.close();
 });
+
+for (const name of JSON.parse(readFileSync(join(STUDIES, "index.json"), "utf8"))) {
+  test(`${name} starts and takes its first answers`, async () => {
+    const study = studyOf(name);
+    const it = await openPage(browser, site);
+    const { page, context, settle, id } = it;
+    await page.goto(`${site.url}judge/?study=${name}`);
+    assert.match(await id("consent").innerText(), /withdraw|delete/);
+    await agree(it);
+    const before = (study.comprehension?.length ?? 0) + (study.practice?.length ?? 0);
+    for (let n = 0; n < before + 1; n += 1) await answerOne(page, study);
+    await atTrial(page, before + 1);
+    for (const picture of await id("trial").locator("img").all()) {
+      assert.ok(await picture.evaluate((one) => one.complete && one.naturalWidth > 0 && one.alt.length > 3), "its picture is there");
+    }
+    await shoot(page, `shipped-${name}`);
+    settle();
+    await context.close();
+  });
+}
