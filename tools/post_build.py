@@ -18,7 +18,7 @@ import pathlib
 import re
 import sys
 
-ROUTES = ["models", "chat", "tasks", "run", "sight", "suite", "results", "similarity", "judge", "build", "class", "data", "about"]
+ROUTES = ["models", "chat", "tasks", "run", "sight", "suite", "results", "similarity", "judge", "build", "class", "lesson", "data", "about"]
 WORKERS = ["worker", "cpu_worker", "vision_worker", "analysis"]
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 

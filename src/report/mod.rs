@@ -1,6 +1,8 @@
 //! Records in, figures and tables out. Pure.
 
 pub mod blind_study;
+pub mod class_figures;
+pub mod class_groups;
 pub mod class_summary;
 pub mod comparison;
 pub mod demo;

@@ -1,13 +1,18 @@
 //! `headless stats NAME`: one JSON object in, one statistic out. Arrays hold numbers, an RDM is its upper triangle row by
 //! row, `null` is missing. Unknown fields are errors, so that a misspelled option is never ignored.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
+use crate::eval::metrics::LEVEL;
+use crate::stats::bootstrap::RESAMPLES;
 use crate::stats::bradley_terry::{BradleyTerryError, Outcome, Settings, Ties, Vote, fit, sandwich};
 use crate::stats::calibration::{Binning, brier, ece, log_loss, reliability_bins};
 use crate::stats::cka::linear_cka;
+use crate::stats::discretion::{arbitrariness, discrepancy, item_kind, priorities, supremacy};
 use crate::stats::icc::icc;
 use crate::stats::kappa::{Weighting, cohen};
 use crate::stats::krippendorff::{Level, alpha};
@@ -56,7 +61,7 @@ pub enum StatsCommandError {
 }
 
 /// Every statistic, in the order of the help text.
-pub const NAMES: [&str; 28] = [
+pub const NAMES: [&str; 29] = [
     "pearson",
     "spearman",
     "kendall-tau-a",
@@ -85,6 +90,7 @@ pub const NAMES: [&str; 28] = [
     "mcnemar",
     "holm",
     "triplet-accuracy",
+    "discretion",
 ];
 
 type Row = Vec<Option<f64>>;
@@ -94,6 +100,17 @@ type Row = Vec<Option<f64>>;
 struct Lists {
     x: Vec<f64>,
     y: Vec<f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DiscretionInput {
+    /// Verdicts by annotator: 1, -1, or 0 for none.
+    annotators: BTreeMap<String, Vec<i8>>,
+    /// Verdicts by principle: 1, -1, or 0 where it says nothing.
+    principles: BTreeMap<String, Vec<i8>>,
+    #[serde(default = "one")]
+    seed: u64,
 }
 
 #[derive(Deserialize)]
@@ -462,6 +479,59 @@ impl Call<'_> {
         }))
     }
 
+    /// Verdicts of annotators (people or models) and of principles on the same items; see [`crate::stats::discretion`].
+    fn discretion(&self) -> Result<Value, StatsCommandError> {
+        let input: DiscretionInput = self.read()?;
+        let names: Vec<&String> = input.principles.keys().collect();
+        let principles: Vec<Vec<i8>> = input.principles.values().cloned().collect();
+        let mut annotators = Map::new();
+        let mut weights = Vec::new();
+        for (name, verdicts) in &input.annotators {
+            let found = arbitrariness(verdicts, &principles, (RESAMPLES, LEVEL), &mut Pcg32::new(input.seed));
+            let counts = supremacy(verdicts, &principles)?;
+            let shares: Vec<Vec<Option<f64>>> =
+                (0..names.len()).map(|p| (0..names.len()).map(|q| counts.share(p, q)).collect()).collect();
+            let own = priorities(&counts);
+            // An infinite weight is a word in JSON, which has no such number.
+            let shown = |weight: f64| if weight.is_finite() { json!(weight) } else { json!(weight.to_string()) };
+            let priority = own.as_ref().map(|own| own.iter().map(|it| it.map(shown)).collect::<Vec<_>>());
+            annotators.insert(
+                name.clone(),
+                json!({
+                    "arbitrariness": found.as_ref().ok().map(|it| it.share),
+                    "interval": found.as_ref().ok().and_then(|it| it.interval.as_ref().map(|it| [it.low, it.high])),
+                    "n_consensus": found.as_ref().map_or(0, |it| it.n),
+                    "supremacy": shares,
+                    "conflicts": counts.n,
+                    "priority": priority.as_ref().ok(),
+                    "why_no_priority": priority.as_ref().err().map(ToString::to_string),
+                }),
+            );
+            weights.push((name, own.ok()));
+        }
+        let mut discrepancies = Vec::new();
+        for (place, (a, first)) in weights.iter().enumerate() {
+            for (b, second) in &weights[place + 1..] {
+                let found = match (first, second) {
+                    (Some(first), Some(second)) => discrepancy(first, second).ok(),
+                    _ => None,
+                };
+                let (value, n) = found.unzip();
+                discrepancies.push(json!({ "a": a, "b": b, "discrepancy": value, "n_principles": n }));
+            }
+        }
+        let kinds = (0..principles.first().map_or(0, Vec::len)).fold([0_u32; 3], |mut kinds, item| {
+            kinds[item_kind(principles.iter().filter_map(|it| it.get(item).copied())) as usize] += 1;
+            kinds
+        });
+        Ok(json!({
+            "principles": names,
+            "n_indifference": kinds[0], "n_consensus": kinds[1], "n_conflict": kinds[2],
+            "annotators": annotators,
+            "discrepancies": discrepancies,
+        }))
+    }
+
     fn ece(&self) -> Result<Value, StatsCommandError> {
         let input: EceInput = self.read()?;
         let binning = self.word("binning", &input.binning, &[("width", Binning::Width), ("mass", Binning::Mass)])?;
@@ -615,6 +685,7 @@ impl Call<'_> {
                 Ok(json!({ "adjusted": holm(&input.p)? }))
             }
             "triplet-accuracy" => self.triplet_accuracy(),
+            "discretion" => self.discretion(),
             _ => Err(StatsCommandError::Unknown { name: self.name.to_owned() }),
         }
     }
@@ -704,6 +775,13 @@ mod tests {
             "triplets": [{ "a": 0, "b": 1, "c": 2, "odd": 2 }, { "a": 2, "b": 1, "c": 0, "odd": "b" }],
         });
         number("triplet-accuracy", &triplets, "/accuracy", 0.5);
+        let verdicts = json!({
+            "annotators": { "a model": [1, 1, 1, -1, 1, 0], "people": [1, -1, 1, 1, 1, 1] },
+            "principles": { "short": [1, -1, 1, 1, 0, 1], "true": [1, 0, -1, -1, 0, 0] },
+        });
+        number("discretion", &verdicts, "/annotators/a model/arbitrariness", 0.5);
+        number("discretion", &verdicts, "/annotators/people/arbitrariness", 0.0);
+        number("discretion", &verdicts, "/annotators/people/supremacy/0/1", 1.0);
     }
 
     #[test]

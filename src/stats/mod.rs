@@ -15,6 +15,8 @@
 //! | `cka` | do two sets of features tell the same items apart? |
 //! | `kappa`, `krippendorff`, `icc` | do raters agree? |
 //! | `reliability` | would a second measurement say the same? |
+//! | `latent_class` | do raters fall into groups? |
+//! | `discretion` | what do annotators do where principles conflict? |
 //! | `bradley_terry` | who is stronger, from comparisons of two? |
 //! | `triplets` | which of three is the odd one, and how well could that be predicted? |
 //! | `triplet_embedding` | which points explain such answers? |
@@ -35,11 +37,13 @@ pub mod bradley_terry;
 pub mod calibration;
 pub mod cka;
 pub mod cluster;
+pub mod discretion;
 pub mod distance;
 pub mod distributions;
 pub mod icc;
 pub mod kappa;
 pub mod krippendorff;
+pub mod latent_class;
 pub mod linalg;
 pub mod mantel;
 pub mod mcnemar;

@@ -147,6 +147,17 @@ pub fn main_judgments<'a>(study: &Study, judgments: &'a [Judgment]) -> Vec<&'a J
     main
 }
 
+/// What makes two trials the same question, whichever order their stimuli (ids, as shown) stand in.
+pub fn question_key(design: &Design, stimuli: &[String]) -> Vec<String> {
+    let mut key = stimuli.to_vec();
+    key.sort_unstable();
+    if let (Design::AnchoredTriplet { .. }, Some(anchor)) = (design, stimuli.first()) {
+        // The same three with another anchor are another question.
+        key.push(anchor.clone());
+    }
+    key
+}
+
 /// What one answer says about the similarity of pairs: the rating of its pair; or, of an odd one out, 1 for the pair
 /// that stayed and 0 for the two others. `add` gets two stimulus ids and the value.
 pub fn pair_values(answer: &Answer, stimuli: &[String], add: &mut dyn FnMut(&str, &str, f64)) {

@@ -15,6 +15,7 @@ pub mod chain;
 pub mod conduct;
 pub mod design;
 pub mod draft;
+pub mod frames;
 pub mod free_label;
 pub mod gathering;
 pub mod judgment;

@@ -32,6 +32,7 @@ use pages::class_page::ClassPage;
 use pages::data_page::DataPage;
 use pages::home_page::HomePage;
 use pages::judge_page::JudgePage;
+use pages::lesson_page::LessonPage;
 use pages::models_page::ModelsPage;
 use pages::results_page::ResultsPage;
 use pages::run_page::RunPage;
@@ -91,6 +92,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/judge") view=JudgePage />
                     <Route path=path!("/build") view=BuildPage />
                     <Route path=path!("/class") view=ClassPage />
+                    <Route path=path!("/lesson") view=LessonPage />
                     <Route path=path!("/data") view=DataPage />
                     <Route path=path!("/about") view=AboutPage />
                 </Routes>

@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use likewise::platform::now_millis;
-use likewise::report::class_summary::{ClassSummary, class_summary, figures, sentences};
+use likewise::report::class_figures::{figures, sentences};
+use likewise::report::class_summary::{ClassSummary, class_summary};
 use likewise::report::study_formats::{Format, TextFile, export};
 use likewise::report::study_plan::{Answering, Planted, Pool, answers_of, plan};
 use likewise::stats::rng::Pcg32;
 use likewise::store::Record;
 use likewise::store::answers::Answers;
 use likewise::store::backup::to_jsonl;
+use likewise::study::design::SimulatedParticipant;
 use likewise::study::draft::{Draft, Kind};
 use likewise::study::gathering::{Gathered, Merge, Merged};
 use likewise::study::judgment::Input;
@@ -40,12 +42,8 @@ fn simulated(study: &Study, number: u64) -> Session {
             (TrialKind::Main, _) => main.iter().find(|(it, _)| it.index == trial.index).unwrap().1.clone(),
             (TrialKind::RepeatOf { trial: of }, _) => main.iter().find(|(it, _)| it.index == *of).unwrap().1.clone(),
             _ => {
-                let participant = likewise::study::design::SimulatedParticipant {
-                    similarity: &|_, _| 0.5,
-                    strength: &|_| 0.0,
-                    noise: 0.0,
-                    attentive: true,
-                };
+                let participant =
+                    SimulatedParticipant { similarity: &|_, _| 0.5, strength: &|_| 0.0, noise: 0.0, attentive: true };
                 study.design.simulate(&mut || 0.5, &participant, &trial)
             }
         };
@@ -429,4 +427,59 @@ fn a_thousand_damaged_files_are_refused_or_read_but_never_break_anything() {
     }
     assert!(refused > 300, "{refused} refused, {read} read");
     assert!(now_millis() - began < 120_000.0);
+}
+
+/// Sessions of participants who each hold one of two opinions: one group prefers the first source of every prompt, the other
+/// the second; 0.15 of the answers are by chance.
+fn two_tastes(study: &Study, n: u64, tastes: u64) -> Gathered {
+    let mut all = Gathered::new(study.clone());
+    for number in 0..n {
+        let flip = number % tastes;
+        let strength = |id: &str| if id.ends_with("_warm") == (flip == 0) { 2.0 } else { 0.0 };
+        let alike = |_: &str, _: &str| 0.5;
+        let participant = SimulatedParticipant { similarity: &alike, strength: &strength, noise: 1.0, attentive: true };
+        let mut rng = Pcg32::new(900 + number);
+        let mut session = Session::begin_simulated(study, number, format!("taste-{number:03}"), 0.0).unwrap();
+        while let Some(trial) = session.current().cloned() {
+            let answer = match session.question_of(&trial.kind) {
+                Some(question) => Answer::Option { option: question.right },
+                None => study.design.simulate(&mut || rng.unit(), &participant, &trial),
+            };
+            session.answer(answer, Act { rt_millis: 900.0, at: 1.0, input: Input::Keyboard, focus_losses: 0 }).unwrap();
+        }
+        assert_eq!(all.add(&session), Merge::New);
+    }
+    all
+}
+
+#[test]
+fn two_tastes_are_told_apart_and_one_taste_is_one_group() {
+    let study = shipped("blind_answers");
+    let two = class_summary(&two_tastes(&study, 30, 2));
+    let found = two.groups.value().unwrap();
+    assert_eq!(found.groups, 2, "{:?}", found.candidates);
+    let wrong = |flip: usize| -> usize {
+        let of = |(id, group): (&String, &usize)| {
+            let number: usize = id.trim_start_matches("taste-").parse().unwrap();
+            usize::from((number % 2 == flip) != (*group == 0))
+        };
+        found.members.iter().map(of).sum()
+    };
+    assert!(wrong(0).min(wrong(1)) <= 1, "{:?}", found.members);
+    assert!(!found.differences.is_empty());
+    assert!(
+        sentences(&two).iter().any(|it| it.starts_with("Participants fall into 2 groups of ")),
+        "{:?}",
+        sentences(&two)
+    );
+    let one = class_summary(&two_tastes(&study, 30, 1));
+    assert_eq!(one.groups.value().unwrap().groups, 1);
+    assert!(sentences(&one).iter().any(|it| it.starts_with("One group is enough")));
+    // Every design has an answer, or says why not.
+    for study in STUDIES.map(shipped) {
+        let summary = class_summary(&gathered(&study, 8));
+        let found = summary.groups.value().unwrap_or_else(|| panic!("{}: {:?}", study.id, summary.groups));
+        assert_eq!(found.n_participants, 8, "{}", study.id);
+        assert_eq!(found.members.len(), 8);
+    }
 }

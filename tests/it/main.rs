@@ -17,6 +17,7 @@ mod stats;
 mod stats_agreement;
 mod stats_bradley_terry;
 mod stats_calibration;
+mod stats_groups;
 mod stats_resampling;
 mod stats_rsa;
 mod stats_structure;

@@ -1,11 +1,13 @@
 //! Components take values and callbacks and own no app state.
 
+pub mod camera_reader;
 pub mod counts;
 pub mod dialog;
 pub mod field;
 pub mod item_view;
 pub mod notice_list;
 pub mod progress_bar;
+pub mod qr_sequence;
 pub mod score_badge;
 pub mod settings_fields;
 pub mod stimulus_view;

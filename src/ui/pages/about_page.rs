@@ -33,7 +33,7 @@ pub fn AboutPage() -> impl IntoView {
                 <li>"Similarity of words only: pictures are not there yet, sentence embeddings only in the program without a browser, and triplet files must name the words."</li>
                 <li>"Pictures: one classifier of ImageNet's classes, which knows six of VisAlign's ten; its abstention functions are those that need no training pictures. The published VisAlign set cannot be opened yet."</li>
                 <li>"Items and studies are in English only."</li>
-                <li>"A class hands in packets as files or pasted texts: there is no QR code and no server that takes them. Things to arrange are chosen before the session, not after each answer."</li>
+                <li>"A class hands in packets as files, pasted texts or QR codes; a camera reads codes only in browsers that find QR codes themselves. What is asked next is chosen before the session, not after each answer. A model takes part in similarity studies only, not in the other designs."</li>
                 <li>"A model this small is often wrong and sometimes rude; nothing it says is advice."</li>
                 <li>"The same seed gives the same text on the same device; another device may differ in the last digits."</li>
             </ul>

@@ -3,27 +3,30 @@
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos_router::NavigateOptions;
+use leptos_router::components::A;
 use leptos_router::hooks::use_navigate;
 
 use super::build_page::files_of;
 use super::judge_end::{model_can_rate, model_ratings, save};
 use crate::platform;
 use crate::protocol::NoticeKind;
-use crate::report::class_summary::{
-    BesideModel, ClassSummary, beside_model, class_summary, figures, participant_table, sentences,
-};
-use crate::report::figure::Cell;
+use crate::report::class_figures::{figures, participant_table, sentences};
+use crate::report::class_groups::group_table;
+use crate::report::class_summary::{BesideModel, ClassSummary, beside_model, class_summary};
+use crate::report::figure::{Cell, Table};
 use crate::store::answers::Answers;
 use crate::store::{Collection, Record};
+use crate::study::frames::Assembly;
 use crate::study::gathering::{Gathered, Merged};
 use crate::study::judgment::Judgment;
 use crate::study::packet::Packet;
 use crate::study::session::SessionRecord;
 use crate::study::study::{MAX_BYTES, Study};
-use crate::ui::Heading;
 use crate::ui::charts::{Chart, short};
+use crate::ui::components::camera_reader::CameraReader;
 use crate::ui::state::{State, use_state};
 use crate::ui::study_source::{Wanted, link_of, shipped, use_wanted};
+use crate::ui::{Heading, to};
 
 /// Largest file of answers.
 const MAX_FILE_BYTES: f64 = 256e6;
@@ -98,6 +101,8 @@ impl Class {
         for (name, text) in texts {
             // A turn for the page between files.
             platform::breathe().await;
+            // Codes of QR sequences may stand in the text; those that are whole are packets.
+            let text = std::iter::once(text.clone()).chain(Assembly::all_in(&text)).collect::<Vec<_>>().join("\n");
             match Answers::read(&text) {
                 Ok(answers) => answers.merge(&mut gathered, &mut merged, &mut |session| {
                     records.push(Record::of_packet(&Packet::of_session(session)));
@@ -244,6 +249,7 @@ fn Collect(class: Class) -> impl IntoView {
                 <button type="button" class="primary" data-testid="class-take" disabled=move || class.busy.get() || pasted.with(|text| text.trim().is_empty()) on:click=paste>"Take in what I pasted"</button>
                 <button type="button" data-testid="class-own" disabled=move || class.busy.get() on:click=move |_| spawn_local(class.take_own())>"Take in what was answered on this device"</button>
             </div>
+            <CameraReader packet=Callback::new(move |text| spawn_local(class.take(vec![("the camera".to_owned(), text)]))) />
             <p role="status" data-testid="class-status">{move || if class.busy.get() { "Reading…".to_owned() } else { class.said.get() }}</p>
             {move || {
                 let refused = class.refused.get();
@@ -255,6 +261,25 @@ fn Collect(class: Class) -> impl IntoView {
                 })
             }}
         </section>
+    }
+}
+
+/// A table that may be wider than the page.
+#[component]
+fn TableView(name: &'static str, id: &'static str, table: Table) -> impl IntoView {
+    view! {
+        <div class="scroll-x" tabindex="0" role="region" aria-label=name>
+            <table data-testid=id>
+                <thead><tr>{table.columns.into_iter().map(|head| view! { <th scope="col">{head}</th> }).collect_view()}</tr></thead>
+                <tbody>{table.rows.into_iter().map(|row| view! {
+                    <tr>{row.into_iter().map(|cell| view! { <td>{match cell {
+                        Cell::Text(text) => text,
+                        Cell::Number(number) => short(number),
+                        Cell::Missing => "–".to_owned(),
+                    }}</td> }).collect_view()}</tr>
+                }).collect_view()}</tbody>
+            </table>
+        </div>
     }
 }
 
@@ -299,21 +324,17 @@ fn Together(class: Class, study: Study, summary: ClassSummary) -> impl IntoView 
         <ul data-testid="class-sentences">
             {sentences(&summary).into_iter().chain(beside).map(|it| view! { <li>{it}</li> }).collect_view()}
         </ul>
+        {group_table(&summary.groups).map(|table| view! {
+            <section class="stack" data-testid="groups">
+                <h3>"Where the groups differ most"</h3>
+                <TableView name="Where the groups differ most" id="class-groups" table=table />
+                <p class="hint">"What each group typically says. Numbers are standard deviations from each participant's own mean, so that using the ends of a scale more makes nobody different."</p>
+            </section>
+        })}
         <div class="class-figures">{figures(&study, &summary).into_iter().map(|figure| view! { <Chart figure=figure /> }).collect_view()}</div>
         <details class="class-details">
             <summary>"Every participant"</summary>
-            <div class="scroll-x" tabindex="0" role="region" aria-label="Every participant">
-                <table data-testid="class-participants">
-                    <thead><tr>{table.columns.into_iter().map(|head| view! { <th scope="col">{head}</th> }).collect_view()}</tr></thead>
-                    <tbody>{table.rows.into_iter().map(|row| view! {
-                        <tr>{row.into_iter().map(|cell| view! { <td>{match cell {
-                            Cell::Text(text) => text,
-                            Cell::Number(number) => short(number),
-                            Cell::Missing => "–".to_owned(),
-                        }}</td> }).collect_view()}</tr>
-                    }).collect_view()}</tbody>
-                </table>
-            </div>
+            <TableView name="Every participant" id="class-participants" table=table />
         </details>
         <div class="row">
             <button type="button" data-testid="class-numbers" on:click=move |_| save(state, &name, "application/json", numbers.clone())>"Save these numbers"</button>
@@ -343,7 +364,7 @@ pub fn ClassPage() -> impl IntoView {
     view! {
         <div class="stack" class:projector=move || projector.get() data-testid="class-page">
             <Heading text="Ask a class" />
-            <p class="lede">"Everybody takes part on a device of their own and hands in a packet. Your tab puts them together; no server, no account and no name is involved."</p>
+            <p class="lede">"Everybody takes part on a device of their own and hands in a packet. Your tab puts them together; no server, no account and no name is involved. " <A href=to("/lesson") attr:data-testid="to-lesson">"A lesson of five cards"</A> " uses it."</p>
             <div class="stack projector-hides">{invite} <Collect class=class /></div>
             <section class="stack" data-testid="together">
                 <h2 class="projector-hides">"3. What the class says"</h2>

@@ -27,6 +27,7 @@ use crate::study::session::Session;
 use crate::study::study::Study;
 use crate::ui::charts::Chart;
 use crate::ui::components::progress_bar::ProgressBar;
+use crate::ui::components::qr_sequence::QrSequence;
 use crate::ui::download;
 use crate::ui::state::{State, words_of};
 
@@ -145,7 +146,7 @@ fn HandIn(judging: Judging, session: Session) -> impl IntoView {
     let text = Packet::of_session(&session).text();
     let name = format!("packet-{}_{}.txt", session.study().id, session.record().id);
     let said = RwSignal::new(String::new());
-    let copied = text.clone();
+    let (copied, packet) = (text.clone(), text.clone());
     let copy = move |_| {
         let writing = window().navigator().clipboard().write_text(&copied);
         spawn_local(async move {
@@ -171,6 +172,7 @@ fn HandIn(judging: Judging, session: Session) -> impl IntoView {
                     <button type="button" data-testid="next-participant" on:click=move |_| judging.next_participant()>"Next participant"</button>
                 })}
             </div>
+            <QrSequence packet=packet />
             <p role="status" data-testid="packet-status">{move || said.get()}</p>
         </section>
     }

@@ -10,6 +10,7 @@ pub mod home_page;
 pub mod judge_end;
 pub mod judge_page;
 pub mod judge_start;
+pub mod lesson_page;
 pub mod models_page;
 pub mod results_page;
 pub mod run_page;

@@ -8,7 +8,7 @@ import { startSite } from "../lib/site.mjs";
 import { atTrial, begin } from "../lib/study.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const ROUTES = ["", "models/", "chat/", "tasks/", "run/", "sight/", "suite/", "results/", "similarity/", "judge/", "build/", "class/", "data/", "about/"];
+const ROUTES = ["", "models/", "chat/", "tasks/", "run/", "sight/", "suite/", "results/", "similarity/", "judge/", "build/", "class/", "lesson/", "data/", "about/"];
 let site, browser;
 before(async () => { site = await startSite(); browser = await startBrowser("cpu"); });
 after(async () => { await browser?.close(); await site?.close(); });

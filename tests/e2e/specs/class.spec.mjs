@@ -29,6 +29,23 @@ async function pupil(link) {
   return { ...it, packet: await it.id("packet").inputValue() };
 }
 
+/** What the QR codes of a packet say, turned with the keyboard. */
+async function qrCodes({ page, id }) {
+  await pressOn(page, "show-qr");
+  const [, n] = /of (\d+)/.exec(await id("qr-place").innerText());
+  const codes = [];
+  for (let place = 1; place <= Number(n); place += 1) {
+    await page.getByText(`Code ${place} of ${n}`, { exact: true }).waitFor();
+    codes.push(await id("qr-code").getAttribute("data-text"));
+    await pressOn(page, "qr-next");
+  }
+  assert.ok(codes.length > 1 && new Set(codes).size === codes.length, `${codes.length} codes`);
+  await pressOn(page, "qr-play");
+  await page.getByText("Codes are turning.").waitFor();
+  await pressOn(page, "qr-play");
+  return codes;
+}
+
 test("packets of two pupils are merged, counted once, and read", async () => {
   const teacher = await openPage(browser, site);
   const { page, id, settle } = teacher;
@@ -42,6 +59,8 @@ test("packets of two pupils are merged, counted once, and read", async () => {
   assert.equal(await first.id("own-study").count() + await first.id("share-study").count(), 0);
   assert.match(first.packet, /^likewise1:[\w-]+\.$/);
   await shoot(first.page, "pupil-end");
+  const codes = await qrCodes(first);
+  await shoot(first.page, "pupil-qr");
   // The next one on the same device does not see the last one's answers.
   await first.page.reload();
   await first.id("who").waitFor();
@@ -86,10 +105,64 @@ test("packets of two pupils are merged, counted once, and read", async () => {
     const printed = execFileSync(process.env.HEADLESS, ["analyze", "--study", join(folder, "study.json"), join(folder, "a.txt"), join(folder, "b.txt")]);
     assert.deepEqual(JSON.parse(printed), numbers, "the command line gives the page's numbers");
   }
+  // The codes of a sequence, read in any order, are the packet that is here already.
+  await id("class-paste").fill(codes.reverse().join("\n"));
+  await pressOn(page, "class-take");
+  await page.getByText("0 new, 0 longer than before, 1 already here, 0 kept out.").waitFor();
   const counts = await storedCounts(page, site);
   assert.deepEqual([counts.sessions, counts.judgments], [0, 0]);
   assert.equal(await id("stored-packets").getByTestId("stored-n").textContent(), "3");
   settle();
   for (const it of [first, third]) { it.settle(); await it.context.close(); }
   await teacher.context.close();
+});
+
+test("a camera reads the codes where the browser can, and says so where it cannot", async () => {
+  const plain = await openPage(browser, site);
+  await plain.page.goto(`${site.url}class/?study=odd_one_out`);
+  await plain.id("collect").waitFor();
+  const can = await plain.page.evaluate(() => "BarcodeDetector" in window);
+  assert.equal(await plain.id("no-camera").count(), can ? 0 : 1);
+  await plain.context.close();
+
+  const one = await pupil(`${site.url}judge#class=1&study=${encodeURIComponent(JSON.stringify(STUDY))}`);
+  const codes = await qrCodes(one);
+  one.settle();
+  await one.context.close();
+  const { page, id, settle, context } = await openPage(browser, site);
+  // A camera and a detector that are made up; the codes are real ones.
+  await page.addInitScript((texts) => {
+    let place = 0;
+    window.BarcodeDetector = class { async detect() { place += 1; return [{ rawValue: texts[place % texts.length] }, { rawValue: "a poster" }]; } };
+    const canvas = document.createElement("canvas");
+    canvas.getContext("2d").fillRect(0, 0, 10, 10);
+    Object.defineProperty(navigator, "mediaDevices", { value: { getUserMedia: async () => canvas.captureStream(5) } });
+  }, codes);
+  await page.goto(`${site.url}class/#study=${encodeURIComponent(JSON.stringify(STUDY))}`);
+  await pressOn(page, "camera-start");
+  await page.getByText("1 packet read. The next one can come.").waitFor();
+  await page.getByText("1 new, 0 longer than before, 0 already here, 0 kept out.").waitFor();
+  await pressOn(page, "camera-stop");
+  await id("camera-start").waitFor();
+  await shoot(page, "class-camera");
+  settle();
+  await context.close();
+});
+
+test("the lesson's five cards lead to their steps", async () => {
+  const { page, id, settle, context } = await openPage(browser, site);
+  await page.goto(`${site.url}class/`);
+  await pressOn(page, "to-lesson");
+  await id("lesson-page").waitFor();
+  assert.match(await id("lesson-page").innerText(), /5 cards, 45 minutes/);
+  await shoot(page, "lesson");
+  const links = await page.locator(".lesson-cards a").evaluateAll((all) => all.map((one) => one.href));
+  assert.ok(links.length >= 10);
+  for (const link of new Set(links)) {
+    await page.goto(link);
+    await page.getByRole("heading", { level: 1 }).waitFor();
+    assert.equal(await page.getByText("There is no such page").count(), 0, link);
+  }
+  settle();
+  await context.close();
 });
