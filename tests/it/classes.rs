@@ -317,6 +317,33 @@ fn every_format_of_a_small_class_is_as_it_was() {
     assert_eq!(fs::read_to_string(path).unwrap(), said);
 }
 
+/// Whole files that `tests/golden/make/open_study_exports.py` opens in the packages they are made for.
+const OPENED: [(Kind, &[Format]); 5] = [
+    (Kind::Triplet, &[Format::Cblearn]),
+    (Kind::AnchoredTriplet, &[Format::Cblearn, Format::Salmon]),
+    (Kind::PairRating, &[Format::Csv, Format::Rsatoolbox]),
+    (Kind::Preference, &[Format::InspectScores]),
+    (Kind::Label, &[Format::InspectScores]),
+];
+
+#[test]
+fn the_files_that_other_packages_opened_are_still_written() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/exports/studies");
+    for (kind, formats) in OPENED {
+        let study = Draft::template(kind).study().unwrap();
+        for (format, files) in exported(&study) {
+            for file in files.iter().filter(|_| formats.contains(&format)) {
+                let path = folder.join(kind.id()).join(&file.path);
+                if std::env::var_os("WRITE_GOLDEN").is_some() {
+                    fs::create_dir_all(path.parent().unwrap()).unwrap();
+                    fs::write(&path, &file.text).unwrap();
+                }
+                assert_eq!(fs::read_to_string(&path).unwrap(), file.text, "{}", path.display());
+            }
+        }
+    }
+}
+
 #[test]
 fn triplets_mean_the_same_in_every_tool() {
     let study = Draft::template(Kind::Triplet).study().unwrap();
