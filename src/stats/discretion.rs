@@ -7,7 +7,7 @@
 
 use super::StatError;
 use super::bootstrap::{BootstrapInterval, percentile_interval};
-use super::bradley_terry::{Outcome, Settings, Ties, Vote, fit};
+use super::bradley_terry::{BradleyTerryError, Outcome, Settings, Ties, Vote, fit};
 use super::rank::{kendall_tau_b, mid_ranks};
 use super::rng::Pcg32;
 
@@ -138,12 +138,12 @@ pub fn priorities(found: &Supremacy) -> Result<Vec<Option<f64>>, StatError> {
     let size = found.n.len();
     let mut weights = vec![None; size];
     let mut rest = Vec::new();
-    for p in 0..size {
+    for (p, weight) in weights.iter_mut().enumerate() {
         let (wins, n): (u32, u32) = (found.wins[p].iter().sum(), found.n[p].iter().sum());
         match (wins, n) {
             (_, 0) => {}
-            (wins, n) if wins == n => weights[p] = Some(f64::INFINITY),
-            (0, _) => weights[p] = Some(f64::NEG_INFINITY),
+            (wins, n) if wins == n => *weight = Some(f64::INFINITY),
+            (0, _) => *weight = Some(f64::NEG_INFINITY),
             _ => rest.push(p),
         }
     }
@@ -159,7 +159,10 @@ pub fn priorities(found: &Supremacy) -> Result<Vec<Option<f64>>, StatError> {
         [only] => weights[*only] = Some(0.0),
         _ => {
             let settings = Settings { ties: Ties::Half, prior_sd: None, side: false };
-            let fitted = fit(rest.len(), &votes, settings).map_err(|_| StatError::Disconnected { parts: 2 })?;
+            let fitted = fit(rest.len(), &votes, settings).map_err(|error| match error {
+                BradleyTerryError::Disconnected { groups } => StatError::Disconnected { parts: groups.len() },
+                BradleyTerryError::Stat(error) => error,
+            })?;
             for (place, p) in rest.into_iter().enumerate() {
                 weights[p] = Some(fitted.strengths[place]);
             }

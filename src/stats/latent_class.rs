@@ -240,14 +240,18 @@ fn maximize(answers: &Answers, pool: &Pool, membership: &[Vec<f64>], classes: us
         for (question, cell) in questions.iter_mut().enumerate() {
             let n = counts[class][question];
             if n > 0.0 {
-                cell.iter_mut().for_each(|it| *it /= n);
+                for it in cell.iter_mut() {
+                    *it /= n;
+                }
             } else {
                 cell.clone_from(&pool.parameters[question]);
             }
         }
     }
     let total: f64 = weights.iter().sum();
-    weights.iter_mut().for_each(|it| *it /= total);
+    for weight in &mut weights {
+        *weight /= total;
+    }
     let (mut squares, mut n) = (0.0, 0.0);
     if answers.kind == Kind::Number {
         for (row, shares) in answers.rows.iter().zip(membership) {

@@ -1,4 +1,4 @@
-//! Latent classes against StepMix and discretion against SciPy; the numbers come from `tests/golden/make/stats_groups.py`.
+//! Latent classes against `StepMix` and discretion against `SciPy`; the numbers come from `tests/golden/make/stats_groups.py`.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 

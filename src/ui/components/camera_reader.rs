@@ -52,7 +52,7 @@ pub fn CameraReader(
         running.set(true);
         said.set("The camera is starting; your browser may ask you to allow it.".to_owned());
         spawn_local(async move {
-            let outcome = look(detector, video, running, said, packet).await;
+            let outcome = look(&detector, video, running, said, packet).await;
             if let Err(error) = outcome {
                 drop(said.try_set(format!("The camera cannot be used ({}). Nothing that was read is lost; files and pasted text work as before.", words_of(&error))));
             }
@@ -78,7 +78,7 @@ pub fn CameraReader(
 }
 
 async fn look(
-    detector: JsValue,
+    detector: &JsValue,
     video: NodeRef<Video>,
     running: RwSignal<bool>,
     said: RwSignal<String>,
@@ -90,7 +90,7 @@ async fn look(
     wanted.set_video(&facing);
     let asked = window().navigator().media_devices()?.get_user_media_with_constraints(&wanted)?;
     let stream: MediaStream = JsFuture::from(asked).await?.dyn_into()?;
-    let watched = watch(&detector, &stream, video, running, said, packet).await;
+    let watched = watch(detector, &stream, video, running, said, packet).await;
     stop(&stream);
     watched
 }
