@@ -73,7 +73,7 @@ mod tests {
     use crate::protocol::NoticeKind;
 
     fn view(severity: u8) -> View {
-        View { source: "a.jpg".into(), operation: Operation::Fog, severity, seed: 1 }
+        View { source: "a.jpg".into(), operation: Operation::Fog, severity, seed: 1, crops: false }
     }
 
     fn looked(id: CommandId) -> Event {
@@ -82,6 +82,7 @@ mod tests {
             logits: vec![0.0; 11],
             log_sum_exp: 1.0,
             features: Vec::new(),
+            crops: Vec::new(),
             millis: 1.0,
         };
         Event::Looked { id, response, picture: "data:".into() }

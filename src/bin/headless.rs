@@ -14,6 +14,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use likewise::eval::abstention::{Abstention, Judge};
 use likewise::eval::bench::measure;
 use likewise::eval::engine::{
     Backend, Control, Engine, EngineInfo, Finish, Pool, Prompt, Request, Response, Sampling, SelfTest, Steering, Work,
@@ -22,7 +23,7 @@ use likewise::eval::import::import_items;
 use likewise::eval::item::Item;
 use likewise::eval::run::{ItemResult, Method, PromptFormat, RUN_SCHEMA, Run, RunStatus, Settings, Shard};
 use likewise::eval::score::Verdict;
-use likewise::eval::sight::{Abstention, Evidence, Operation, View, wanted_labels};
+use likewise::eval::sight::{Operation, View, wanted_labels};
 use likewise::eval::stimuli::{Imported, Reference, import as import_stimuli};
 use likewise::eval::suite::all_tasks;
 use likewise::eval::task::TaskEntry;
@@ -46,6 +47,7 @@ use likewise::report::class_summary::class_summary;
 use likewise::report::export::{RunFile, run_from_json, run_to_json, table_to_csv};
 use likewise::report::merge::merge_runs;
 use likewise::report::representation::{ModelSide, Pairing, StateDistance, agree, group_level};
+use likewise::report::sight::sight_row;
 use likewise::report::stats_command;
 use likewise::report::study_formats::{self, Format};
 use likewise::report::suite_summary::suite_table;
@@ -184,6 +186,15 @@ enum Command {
         /// Severities of every operation.
         #[arg(long, value_delimiter = ',', default_value = "1,4,7,10")]
         severities: Vec<u8>,
+        /// Looks at the four corners of each picture too (five times the work), for the function "crops".
+        #[arg(long)]
+        crops: bool,
+        /// Abstention functions, by id, that standard output gets a line of numbers for; all of them if none is named.
+        #[arg(long = "function", value_delimiter = ',')]
+        functions: Vec<String>,
+        /// Abstention rate from which the model abstains, in those lines.
+        #[arg(long, default_value_t = 0.5)]
+        threshold: f64,
         /// Where the record goes.
         #[arg(long)]
         out: PathBuf,
@@ -1234,6 +1245,16 @@ fn decode(bytes: &[u8]) -> Result<Picture, String> {
     Picture::from_rgba(frame.width as usize, frame.height as usize, &rgba).map_err(|error| error.to_string())
 }
 
+/// The abstention functions of these ids; all if none is given.
+fn functions_of(ids: &[String]) -> Result<Vec<Abstention>, Failure> {
+    if ids.is_empty() {
+        return Ok(Abstention::ALL.to_vec());
+    }
+    let known = || Abstention::ALL.map(Abstention::id).join(", ");
+    let find = |id: &String| Abstention::from_id(id).ok_or_else(|| format!("there is no {id:?}; known: {}", known()));
+    Ok(ids.iter().map(find).collect::<Result<_, _>>()?)
+}
+
 /// The commands about pictures, which need no language model.
 async fn pictures(arguments: &Arguments) -> Result<usize, Failure> {
     let bytes = std::fs::read(&arguments.model).map_err(|error| format!("{}: {error}", arguments.model.display()))?;
@@ -1256,8 +1277,10 @@ async fn pictures(arguments: &Arguments) -> Result<usize, Failure> {
     let folder = if matches!(arguments.command, Command::Sight { .. }) { "public" } else { "." };
     let mut engine = VisionEngine::new(network, info, FolderPictures { folder: folder.into() });
     match &arguments.command {
-        Command::Sight { severities, out } => {
+        Command::Sight { severities, crops, functions, threshold, out } => {
+            let functions = functions_of(functions)?;
             let items = visalign::set_items(&Operation::ALL, severities, arguments.seed);
+            let items = if *crops { visalign::with_crops(items) } else { items };
             let lines: Result<Vec<String>, _> = items.iter().map(serde_json::to_string).collect();
             let all: Vec<(usize, Item)> = items.into_iter().enumerate().collect();
             let settings = Settings { seed: arguments.seed, ..Settings::default() };
@@ -1266,6 +1289,9 @@ async fn pictures(arguments: &Arguments) -> Result<usize, Failure> {
             let (run, results) = run_items(&mut engine, &visalign::ENTRY, &all, run, Vec::new(), &|_| {}).await;
             let n_failed = usize::from(run.status != RunStatus::Complete);
             write_whole(out, &run_to_json(&run, &results)?)?;
+            for function in functions {
+                println!("{}", sight_row(&results, function, *threshold));
+            }
             Ok(n_failed)
         }
         Command::Classify { top, features } => {
@@ -1304,16 +1330,20 @@ async fn classify(
         operation: field_or(line, "operation", Operation::GaussianNoise)?,
         severity: field_or(line, "severity", 0)?,
         seed: field_or(line, "seed", seed)?,
+        crops: field_or(line, "crops", false)?,
     };
     let request = Request::Classify { view, labels: wanted_labels(), n_top, features };
     let response = ask(engine, request).await?;
-    let Response::Classified { top, logits, log_sum_exp, features, millis } = response else {
+    let evidence = visalign::evidence_of(&response).ok_or("unexpected answer")?;
+    let Response::Classified { top, features, millis, .. } = response else {
         return Err("unexpected answer".into());
     };
-    let evidence = Evidence { logits, log_sum_exp };
-    let confidence: serde_json::Map<String, Value> =
-        Abstention::ALL.into_iter().map(|it| (it.id().to_owned(), json!(evidence.confidence(it)))).collect();
-    let answer = evidence.answer(Abstention::Mass, Abstention::Mass.scale());
+    let confidence: serde_json::Map<String, Value> = Abstention::ALL
+        .into_iter()
+        .filter_map(|it| Some((it.id().to_owned(), json!(evidence.confidence(it)?))))
+        .collect();
+    let judge = Judge::new(Abstention::Mass, &[])?;
+    let answer = judge.rate("", &evidence).map(|rate| judge.answer(&evidence, rate));
     Ok(json!({"top": top, "answer": answer, "confidence": confidence, "features": features, "millis": millis}))
 }
 

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use super::sight::View;
+use super::sight::{Evidence, View};
 
 /// Who speaks in a chat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -372,8 +372,11 @@ pub enum Response {
         /// ln of the sum of e^logit over all classes.
         log_sum_exp: f64,
         /// Pooled features, if asked for.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[serde(default, skip_serializing_if = "Vec::is_empty", with = "packed_f32")]
         features: Vec<f32>,
+        /// The same of the four corners, if the view asked for them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        crops: Vec<Evidence>,
         /// Wall time in milliseconds.
         millis: f64,
     },

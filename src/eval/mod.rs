@@ -1,5 +1,6 @@
 //! What is asked and how answers are judged. Pure: no IO, no clock, no device.
 
+pub mod abstention;
 pub mod bench;
 pub mod engine;
 pub mod import;

@@ -174,6 +174,9 @@ pub struct View {
     pub severity: u8,
     /// Seed of the operation's chance.
     pub seed: u64,
+    /// Whether the model also looks at the four corners of the picture.
+    #[serde(default)]
+    pub crops: bool,
 }
 
 /// Logits of the mapped `ImageNet` classes and what they are compared with.
@@ -183,83 +186,15 @@ pub struct Evidence {
     pub logits: Vec<f64>,
     /// ln of the sum of e^logit over all 1000 classes.
     pub log_sum_exp: f64,
+    /// Pooled features before the last layer; empty where they were not asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub features: Vec<f32>,
+    /// The same of the four corners; empty where they were not looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub crops: Vec<Evidence>,
 }
 
-/// How sure the model is that a picture shows one of the ten classes. Every function is made so that larger means more
-/// like the classes: the paper's code turns any of them into an abstention rate of one minus the scaled value, which
-/// for a plain entropy would make the uncertain answer boldly.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Abstention {
-    /// The probability that the 1000 classes give to the mapped ones together. Not in the paper: it needs a classifier
-    /// that knows other things.
-    Mass,
-    /// The largest probability among the ten classes (Hendrycks and Gimpel 2017).
-    Msp,
-    /// Minus the entropy of the ten classes' probabilities in nats; the paper's "MSP" is this.
-    Entropy,
-    /// The largest logit of the ten classes (Hendrycks et al. 2022).
-    MaxLogit,
-    /// ln of the sum of e^logit over the ten classes: minus the energy at temperature 1 (Liu et al. 2020).
-    Energy,
-    /// The largest probability at temperature 1000 (Liang et al. 2018, ODIN), without its step on the input, which
-    /// needs gradients.
-    Odin,
-}
-
-/// ODIN's temperature.
-const ODIN_TEMPERATURE: f64 = 1000.0;
-
-impl Abstention {
-    /// All, the built-in choice first.
-    pub const ALL: [Self; 6] = [Self::Mass, Self::Msp, Self::Entropy, Self::MaxLogit, Self::Energy, Self::Odin];
-
-    /// Stable id.
-    pub fn id(self) -> &'static str {
-        match self {
-            Self::Mass => "mass",
-            Self::Msp => "msp",
-            Self::Entropy => "entropy",
-            Self::MaxLogit => "max_logit",
-            Self::Energy => "energy",
-            Self::Odin => "odin",
-        }
-    }
-
-    /// Name for people.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Mass => "probability of the ten classes together",
-            Self::Msp => "largest probability (MSP)",
-            Self::Entropy => "entropy",
-            Self::MaxLogit => "largest logit",
-            Self::Energy => "energy",
-            Self::Odin => "largest probability at temperature 1000 (after ODIN)",
-        }
-    }
-
-    /// The function of an id.
-    pub fn from_id(id: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|function| function.id() == id)
-    }
-
-    /// Ends of the scale for one picture alone, where the paper scales by the least and the largest value of a test
-    /// set. Probabilities and entropy have their own ends. For logits, energy and ODIN they are round values between
-    /// those of the built-in pictures of none of the classes (largest logits 0.2 to 3.3) and those of the three classes
-    /// that the model knows (10.1 to 13.3).
-    pub fn scale(self) -> (f64, f64) {
-        let n = CLASSES.iter().filter(|class| !class.labels.is_empty()).count() as f64;
-        match self {
-            Self::Mass => (0.0, 1.0),
-            Self::Msp => (1.0 / n, 1.0),
-            Self::Entropy => (-libm::log(n), 0.0),
-            Self::MaxLogit | Self::Energy => (2.0, 10.0),
-            Self::Odin => (1.0 / n + 0.0002, 1.0 / n + 0.0012),
-        }
-    }
-}
-
-fn log_sum_exp(values: &[f64]) -> f64 {
+pub(super) fn log_sum_exp(values: &[f64]) -> f64 {
     let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     if most == f64::NEG_INFINITY {
         return most;
@@ -283,36 +218,9 @@ impl Evidence {
     pub fn class_probabilities(&self) -> [f64; 10] {
         softmax(&self.class_logits(), 1.0)
     }
-
-    /// The value of an abstention function, larger for pictures that are more like the classes.
-    pub fn confidence(&self, function: Abstention) -> f64 {
-        let logits = self.class_logits();
-        let largest = |values: &[f64]| values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        match function {
-            Abstention::Mass => libm::exp(log_sum_exp(&logits) - self.log_sum_exp).min(1.0),
-            Abstention::Msp => largest(&softmax(&logits, 1.0)),
-            Abstention::Entropy => softmax(&logits, 1.0).iter().filter(|p| **p > 0.0).map(|p| p * libm::log(*p)).sum(),
-            Abstention::MaxLogit => largest(&logits),
-            Abstention::Energy => log_sum_exp(&logits),
-            Abstention::Odin => largest(&softmax(&logits, ODIN_TEMPERATURE)),
-        }
-    }
-
-    /// The eleven-slot answer: the paper's rule with the scale given.
-    pub fn answer(&self, function: Abstention, scale: (f64, f64)) -> [f64; SLOTS] {
-        eleven_slots(&self.class_probabilities(), abstention_rate(self.confidence(function), scale))
-    }
-
-    /// The class that is most probable, and its slot's probability given that it is one of the ten.
-    pub fn best_class(&self) -> (usize, f64) {
-        self.class_probabilities()
-            .into_iter()
-            .enumerate()
-            .fold((0, 0.0), |best, it| if it.1 > best.1 { it } else { best })
-    }
 }
 
-fn softmax(logits: &[f64; 10], temperature: f64) -> [f64; 10] {
+pub(super) fn softmax(logits: &[f64; 10], temperature: f64) -> [f64; 10] {
     let scaled = logits.map(|logit| logit / temperature);
     let total = log_sum_exp(&scaled);
     scaled.map(|logit| if logit == f64::NEG_INFINITY { 0.0 } else { libm::exp(logit - total) })
@@ -383,12 +291,6 @@ pub fn group_of(category: u8) -> Option<Group> {
     CATEGORIES.iter().find(|it| it.0 == category).map(|it| it.1)
 }
 
-/// What is decided: a class, or to abstain where the abstention rate is at or above the threshold.
-pub fn decide(evidence: &Evidence, function: Abstention, threshold: f64) -> usize {
-    let rate = abstention_rate(evidence.confidence(function), function.scale());
-    if rate >= threshold { ABSTAIN } else { evidence.best_class().0 }
-}
-
 /// Reliability at cost c over decisions and gold slots: +1 for the gold slot, 0 for abstaining where a class was right,
 /// -c for anything else, over the number of pictures. It follows the pattern of the paper's score as its authors
 /// describe it (their code for it is not public), so it is named "reliability at cost c" and not claimed to be equal.
@@ -409,14 +311,6 @@ mod tests {
         (a - b).abs() < 1e-9
     }
 
-    /// Logits with `value` at one label and 0 at the others.
-    fn evidence(label: usize, value: f64, rest: f64) -> Evidence {
-        let labels = wanted_labels();
-        let logits: Vec<f64> = labels.iter().map(|it| if *it as usize == label { value } else { 0.0 }).collect();
-        let log_sum_exp = log_sum_exp(&[log_sum_exp(&logits), rest]);
-        Evidence { logits, log_sum_exp }
-    }
-
     #[test]
     fn hellinger_distances_of_the_reference() {
         assert!(close(hellinger(&one_hot(2), &one_hot(2)), 0.0));
@@ -427,33 +321,6 @@ mod tests {
         assert!((hellinger(&half, &one_hot(0)) - 0.541_196_100_146_197).abs() < 1e-12);
         let uniform = [1.0 / 11.0; SLOTS];
         assert!((hellinger(&uniform, &one_hot(0)) - 0.835_756).abs() < 1e-6);
-    }
-
-    #[test]
-    fn the_unsure_abstain_more_by_every_function() {
-        let flat = Evidence { logits: vec![0.0; wanted_labels().len()], log_sum_exp: 8.0 };
-        let sure = evidence(340, 14.0, 1.0);
-        for function in Abstention::ALL {
-            let rate = |evidence: &Evidence| abstention_rate(evidence.confidence(function), function.scale());
-            assert!(rate(&flat) > rate(&sure), "{function:?}: {} {}", rate(&flat), rate(&sure));
-        }
-    }
-
-    #[test]
-    fn confidences_by_hand() {
-        // Zebra e^2, tiger, camel, gorilla 1 each, elephants 2, bears 4: 9 + e^2, beside a rest of e^3.
-        let found = evidence(340, 2.0, 3.0);
-        let zebra = libm::exp(2.0);
-        let ten = 9.0 + zebra;
-        let p = [1.0, zebra, 1.0, 0.0, 2.0, 0.0, 1.0, 4.0, 0.0, 0.0].map(|it| it / ten);
-        assert!(found.class_probabilities().iter().zip(p).all(|(a, b)| close(*a, b)));
-        assert!(close(found.confidence(Abstention::Mass), ten / (ten + libm::exp(3.0))));
-        assert!(close(found.confidence(Abstention::Msp), zebra / ten));
-        assert!(close(found.confidence(Abstention::MaxLogit), 2.0));
-        assert!(close(found.confidence(Abstention::Energy), libm::log(ten)));
-        let entropy: f64 = p.iter().filter(|p| **p > 0.0).map(|p| p * libm::log(*p)).sum();
-        assert!(close(found.confidence(Abstention::Entropy), entropy));
-        assert_eq!(found.best_class().0, 1);
     }
 
     #[test]
@@ -483,9 +350,6 @@ mod tests {
         for operation in Operation::ALL {
             assert_eq!(Operation::from_id(operation.id()), Some(operation));
             assert_eq!(serde_json::to_string(&operation).unwrap(), format!("{:?}", operation.id()));
-        }
-        for function in Abstention::ALL {
-            assert_eq!(Abstention::from_id(function.id()), Some(function));
         }
         assert_eq!(slot_of(slot_name(4)), Some(4));
         assert_eq!(slot_of("abstain"), Some(ABSTAIN));

@@ -215,9 +215,8 @@ fn pretend(request: &Request) -> (Response, Load) {
         Request::Steered { request, .. } => pretend(request),
         Request::Classify { labels, .. } => {
             let (logits, log_sum_exp) = (vec![0.0; labels.len()], 1.0);
-            let answer =
-                Response::Classified { top: Vec::new(), logits, log_sum_exp, features: Vec::new(), millis: 0.0 };
-            (answer, Load::default())
+            let (top, features, crops) = (Vec::new(), Vec::new(), Vec::new());
+            (Response::Classified { top, logits, log_sum_exp, features, crops, millis: 0.0 }, Load::default())
         }
     }
 }

@@ -3,25 +3,45 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
+
 use super::figure::{Axis, Bar, Estimate, Figure, Line, Marks, Matrix};
 use super::run_summary::run_notes;
+use crate::eval::abstention::{Abstention, Example, Judge, Unfit};
 use crate::eval::metrics::{LEVEL, Unit, over_items};
 use crate::eval::run::{ItemResult, Run};
 use crate::eval::sight::{
-    ABSTAIN, Abstention, CATEGORIES, Evidence, MAX_SEVERITY, SLOTS, abstention_rate, decide, hellinger, one_hot,
-    reliability, slot_name, slot_of,
+    ABSTAIN, CATEGORIES, Evidence, MAX_SEVERITY, SLOTS, abstention_rate, hellinger, reliability, slot_name, slot_of,
 };
-use crate::eval::tasks::visalign::{evidence_of, gold_slot};
+use crate::eval::tasks::visalign::{evidence_of, gold_answer, gold_slot};
 use crate::stats::proportion::wilson;
 use crate::stats::selective::{risk_areas, risk_coverage};
 
 /// How answers are read.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Reading {
-    /// The abstention function.
-    pub function: Abstention,
+    /// The abstention function, fitted on the run where it needs to be.
+    pub judge: Judge,
     /// Abstention rate from which the model abstains.
     pub threshold: f64,
+}
+
+/// An abstention function, fitted on the clean pictures of a run where it needs to be.
+///
+/// # Errors
+/// [`Unfit`] where the run does not give what it needs.
+pub fn judge_of(function: Abstention, results: &[ItemResult]) -> Result<Judge, Unfit> {
+    let seen: Vec<(&ItemResult, Evidence)> =
+        results.iter().filter_map(|it| Some((it, it.responses.first().and_then(evidence_of)?))).collect();
+    let examples: Vec<Example<'_>> = seen
+        .iter()
+        .map(|(result, evidence)| {
+            let clean = result.item.part("category") == "1" && result.item.part("severity") == "0";
+            let class = gold_slot(&result.item).filter(|slot| clean && *slot != ABSTAIN);
+            Example { source: result.item.part("source"), class, evidence }
+        })
+        .collect();
+    Judge::new(function, &examples)
 }
 
 /// One picture of the run that the model answered.
@@ -32,23 +52,34 @@ struct Answered {
     severity: u8,
     clean_slot: Option<usize>,
     gold: Option<usize>,
-    evidence: Evidence,
+    gold_answer: Option<[f64; SLOTS]>,
+    confidence: f64,
+    answer: [f64; SLOTS],
+    /// The most probable class.
+    best: usize,
     decision: usize,
 }
 
-fn answered(results: &[ItemResult], reading: Reading) -> Vec<Answered> {
+fn answered(results: &[ItemResult], reading: &Reading) -> Vec<Answered> {
+    let judge = &reading.judge;
     results
         .iter()
         .filter_map(|result| {
             let evidence = result.responses.first().and_then(evidence_of)?;
+            let source = result.item.part("source");
+            let confidence = judge.confidence(source, &evidence)?;
+            let rate = abstention_rate(confidence, judge.scale());
             Some(Answered {
-                source: result.item.part("source").to_owned(),
+                source: source.to_owned(),
                 category: result.item.part("category").parse().ok()?,
                 severity: result.item.part("severity").parse().ok()?,
                 clean_slot: slot_of(result.item.part("clean_slot")),
                 gold: gold_slot(&result.item),
-                decision: decide(&evidence, reading.function, reading.threshold),
-                evidence,
+                gold_answer: gold_answer(&result.item),
+                confidence,
+                answer: judge.answer(&evidence, rate),
+                best: judge.best_class(&evidence),
+                decision: judge.decide(&evidence, rate, reading.threshold),
             })
         })
         .collect()
@@ -67,20 +98,23 @@ fn figure(run: &Run, title: &str, caption: String, marks: Marks, notes: Vec<Stri
     Figure { title: title.to_owned(), caption, marks, notes, sources: vec![run.id.clone()] }
 }
 
+/// Confidence in 0 to 1 and whether the most probable class is right, of the pictures with a gold label.
+fn confidence_and_truth(all: &[Answered], reading: &Reading) -> (Vec<f64>, Vec<bool>) {
+    let gold: Vec<&Answered> = all.iter().filter(|it| it.gold.is_some()).collect();
+    let scale = reading.judge.scale();
+    // Kept strictly by the function's own value: the scale only moves it into 0 to 1.
+    let low = gold.iter().map(|it| it.confidence).fold(scale.0, f64::min);
+    let high = gold.iter().map(|it| it.confidence).fold(scale.1, f64::max);
+    gold.iter().map(|it| (1.0 - abstention_rate(it.confidence, (low, high)), it.gold == Some(it.best))).unzip()
+}
+
 /// Risk against coverage over the pictures with a gold label: the model answers the surest pictures first, and an
 /// answer about a picture of none of the ten classes is always wrong.
-fn risk_figure(run: &Run, all: &[Answered], reading: Reading) -> Option<Figure> {
-    let gold: Vec<&Answered> = all.iter().filter(|it| it.gold.is_some()).collect();
-    let scale = reading.function.scale();
-    // Kept strictly by the function's own value: the scale only moves it into 0 to 1.
-    let raw: Vec<f64> = gold.iter().map(|it| it.evidence.confidence(reading.function)).collect();
-    let low = raw.iter().copied().fold(scale.0, f64::min);
-    let high = raw.iter().copied().fold(scale.1, f64::max);
-    let confidence: Vec<f64> = raw.iter().map(|value| 1.0 - abstention_rate(*value, (low, high))).collect();
-    let correct: Vec<bool> = gold.iter().map(|it| it.gold == Some(it.evidence.best_class().0)).collect();
+fn risk_figure(run: &Run, all: &[Answered], reading: &Reading) -> Option<Figure> {
+    let (confidence, correct) = confidence_and_truth(all, reading);
     let curve = risk_coverage(&confidence, &correct).ok()?;
     let areas = risk_areas(&confidence, &correct).ok()?;
-    let n = gold.len() as f64;
+    let n = correct.len() as f64;
     let points = curve
         .iter()
         .map(|point| {
@@ -93,10 +127,10 @@ fn risk_figure(run: &Run, all: &[Answered], reading: Reading) -> Option<Figure> 
     let caption = format!(
         "Share of wrong answers if the model answers only its surest pictures, from few to all {} that have a gold \
          label. Area under the curve (AURC) {:.3}; the best possible order would have {:.3}. Confidence: {}.",
-        gold.len(),
+        correct.len(),
         areas.aurc,
         areas.best,
-        reading.function.name()
+        reading.judge.function.name()
     );
     let marks = Marks::Curve {
         band: None,
@@ -109,19 +143,23 @@ fn risk_figure(run: &Run, all: &[Answered], reading: Reading) -> Option<Figure> 
     Some(figure(run, "Risk and coverage", caption, marks, vec![note.to_owned()]))
 }
 
-/// By file, whatever `value` makes of each answer that has a gold slot: how often a file is shown does not make it
-/// several pictures.
+/// By file, whatever `value` makes of each answer: how often a file is shown does not make it several pictures.
+fn by_file<'a, T>(all: impl IntoIterator<Item = &'a Answered>, value: impl Fn(&Answered) -> Option<T>) -> Vec<Vec<T>> {
+    let mut pictures: BTreeMap<&'a str, Vec<T>> = BTreeMap::new();
+    for it in all {
+        if let Some(found) = value(it) {
+            pictures.entry(&it.source).or_default().push(found);
+        }
+    }
+    pictures.into_values().collect()
+}
+
+/// As [`by_file`], of the answers that have a gold slot.
 fn by_picture<'a, T>(
     all: impl IntoIterator<Item = &'a Answered>,
     value: impl Fn(&Answered, usize) -> T,
 ) -> Vec<Vec<T>> {
-    let mut pictures: BTreeMap<&'a str, Vec<T>> = BTreeMap::new();
-    for it in all {
-        if let Some(gold) = it.gold {
-            pictures.entry(&it.source).or_default().push(value(it, gold));
-        }
-    }
-    pictures.into_values().collect()
+    by_file(all, |it| it.gold.map(|gold| value(it, gold)))
 }
 
 /// A statistic of all values, with a bootstrap over the files that they come from; n counts the values.
@@ -135,7 +173,7 @@ fn over_pictures<T: Clone>(pictures: &[Vec<T>], statistic: impl Fn(&[T]) -> Opti
 }
 
 /// Reliability at one cost; none without pictures that have a gold label.
-pub fn reliability_at(results: &[ItemResult], reading: Reading, cost: f64) -> Option<Estimate> {
+pub fn reliability_at(results: &[ItemResult], reading: &Reading, cost: f64) -> Option<Estimate> {
     reliability_of(&by_picture(&answered(results, reading), |it, gold| (it.decision, gold)), cost)
 }
 
@@ -150,7 +188,7 @@ fn reliability_figure(run: &Run, all: &[Answered]) -> Option<Figure> {
         label: label.to_owned(),
         points: COSTS.iter().filter_map(|cost| Some((*cost, reliability_of(decided, *cost)?))).collect(),
     };
-    let never = by_picture(all, |it, gold| (it.evidence.best_class().0, gold));
+    let never = by_picture(all, |it, gold| (it.best, gold));
     let always = by_picture(all, |_, gold| (ABSTAIN, gold));
     let lines =
         vec![line(&run.engine.model_name, &decided), line("never abstains", &never), line("always abstains", &always)];
@@ -239,16 +277,18 @@ fn confusion_figure(run: &Run, all: &[Answered]) -> Option<Figure> {
     })
 }
 
-fn distance_figure(run: &Run, all: &[Answered], reading: Reading) -> Option<Figure> {
+/// Mean Hellinger distance to the gold answer over the pictures of a category.
+fn distance_of(all: &[Answered], category: u8) -> Option<Estimate> {
+    let own = all.iter().filter(|it| it.category == category);
+    let distances = by_file(own, |it| it.gold_answer.map(|gold| hellinger(&gold, &it.answer)));
+    over_pictures(&distances, |sample| (!sample.is_empty()).then(|| sample.iter().sum::<f64>() / sample.len() as f64))
+}
+
+fn distance_figure(run: &Run, all: &[Answered]) -> Option<Figure> {
     let bars: Vec<Bar> = CATEGORIES
         .iter()
         .filter_map(|(category, _, words, _)| {
-            let own = all.iter().filter(|it| it.category == *category);
-            let distances = by_picture(own, |it, gold| {
-                hellinger(&one_hot(gold), &it.evidence.answer(reading.function, reading.function.scale()))
-            });
-            let mean = |sample: &[f64]| (!sample.is_empty()).then(|| sample.iter().sum::<f64>() / sample.len() as f64);
-            let estimate = over_pictures(&distances, mean)?;
+            let estimate = distance_of(all, *category)?;
             Some(Bar { label: format!("{category}: {words}"), group: String::new(), estimate })
         })
         .collect();
@@ -263,10 +303,10 @@ fn distance_figure(run: &Run, all: &[Answered], reading: Reading) -> Option<Figu
 }
 
 /// Every figure that the results define.
-pub fn sight_figures(run: &Run, results: &[ItemResult], reading: Reading) -> Vec<Figure> {
+pub fn sight_figures(run: &Run, results: &[ItemResult], reading: &Reading) -> Vec<Figure> {
     let all = answered(results, reading);
     let mut figures: Vec<Figure> = [
-        distance_figure(run, &all, reading),
+        distance_figure(run, &all),
         risk_figure(run, &all, reading),
         reliability_figure(run, &all),
         severity_figure(run, &all),
@@ -275,9 +315,54 @@ pub fn sight_figures(run: &Run, results: &[ItemResult], reading: Reading) -> Vec
     .into_iter()
     .flatten()
     .collect();
-    let notes = run_notes(run, results);
+    let mut notes = run_notes(run, results);
+    if !reading.judge.basis.is_empty() {
+        notes.push(reading.judge.basis.clone());
+    }
+    if all.len() < results.len() {
+        notes.push(format!(
+            "{} of {} pictures have no answer that could be read.",
+            results.len() - all.len(),
+            results.len()
+        ));
+    }
     if let Some(first) = figures.first_mut() {
         first.notes.extend(notes);
     }
     figures
+}
+
+fn number(estimate: &Estimate) -> Value {
+    json!({"value": estimate.value, "interval": estimate.interval, "n": estimate.n})
+}
+
+/// One abstention function on a run, in numbers: distance to gold by category, reliability at costs 0, 1 and 5, area
+/// under the risk-coverage curve; or why it cannot be used.
+pub fn sight_row(results: &[ItemResult], function: Abstention, threshold: f64) -> Value {
+    let judge = match judge_of(function, results) {
+        Ok(judge) => judge,
+        Err(error) => return json!({"function": function.id(), "not_used": error.to_string()}),
+    };
+    let reading = Reading { judge, threshold };
+    let all = answered(results, &reading);
+    let by_category: BTreeMap<String, Value> =
+        (1..=8).filter_map(|it| Some((it.to_string(), number(&distance_of(&all, it)?)))).collect();
+    let (confidence, correct) = confidence_and_truth(&all, &reading);
+    let decided = by_picture(&all, |it, gold| (it.decision, gold));
+    let at_cost: BTreeMap<String, Value> = [0.0, 1.0, 5.0]
+        .into_iter()
+        .filter_map(|cost| Some((cost.to_string(), number(&reliability_of(&decided, cost)?))))
+        .collect();
+    json!({
+        "function": function.id(),
+        "basis": reading.judge.basis,
+        "scale": reading.judge.scale(),
+        "threshold": threshold,
+        "n": all.len(),
+        "n_without_answer": results.len() - all.len(),
+        "n_gold": correct.len(),
+        "hellinger": by_category,
+        "aurc": risk_areas(&confidence, &correct).ok().map(|it| it.aurc),
+        "reliability": at_cost,
+    })
 }

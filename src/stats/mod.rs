@@ -23,6 +23,7 @@
 //! | `bootstrap` | how much would a number move with other items? |
 //! | `permutation` | do two means differ by more than chance? |
 //! | `mcnemar` | do two models fail on different items? |
+//! | `outlier` | how far is something from what is known? |
 //! | `multiplicity` | and with several such questions at once? |
 //! | `distributions` | t, F, beta, binomial |
 //! | `minimize` | smooth functions, by L-BFGS |
@@ -51,6 +52,7 @@ pub mod mds;
 pub mod minimize;
 pub mod multiplicity;
 pub mod noise_ceiling;
+pub mod outlier;
 pub mod permutation;
 pub mod proportion;
 pub mod rank;

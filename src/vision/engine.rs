@@ -1,11 +1,11 @@
 //! The image classifier behind the one trait of engines.
 
 use super::corruption::corrupt;
-use super::efficientnet::{EfficientNet, INPUT_SIDE};
+use super::efficientnet::{Classification, EfficientNet, INPUT_SIDE};
 use super::imagenet_label;
 use super::picture::Picture;
 use crate::eval::engine::{Control, Engine, EngineError, EngineInfo, LabelScore, Request, Response, SelfTest};
-use crate::eval::sight::{View, wanted_labels};
+use crate::eval::sight::{Evidence, View, wanted_labels};
 use crate::formats::catalog::SelfTestProbe;
 
 /// Most picture files that are kept decoded; a prepared one is 200 KB.
@@ -66,6 +66,14 @@ fn log_sum_exp(logits: &[f32]) -> f64 {
     f64::from(most) + libm::log(logits.iter().map(|logit| libm::exp(f64::from(logit - most))).sum())
 }
 
+/// The logits of these classes.
+fn wanted(found: &Classification, labels: &[u32]) -> Result<Vec<f64>, EngineError> {
+    let logit = |label: &u32| found.logits.get(*label as usize).map(|logit| f64::from(*logit));
+    labels.iter().map(logit).collect::<Option<Vec<f64>>>().ok_or_else(|| EngineError::Backend {
+        detail: format!("the model has {} classes, not those of ImageNet-1k", found.logits.len()),
+    })
+}
+
 impl<P: Pictures> VisionEngine<P> {
     /// From a network and where its pictures come from.
     pub fn new(network: EfficientNet, info: EngineInfo, pictures: P) -> Self {
@@ -97,7 +105,17 @@ impl<P: Pictures> VisionEngine<P> {
         Ok(corrupt(clean, view.operation, view.severity, view.seed))
     }
 
-    /// The network's answer about a picture.
+    /// The network's logits and features, and ln of the sum of e^logit.
+    fn seen(&self, picture: &Picture) -> Result<(Classification, f64), EngineError> {
+        let found = self.network.classify(picture);
+        if found.logits.iter().any(|logit| !logit.is_finite()) {
+            return Err(EngineError::NotANumber);
+        }
+        let total = log_sum_exp(&found.logits);
+        Ok((found, total))
+    }
+
+    /// The network's answer about a picture, with its pooled features and its four corners if wanted.
     ///
     /// # Errors
     /// `NotANumber`; `Backend` for a label that the network has not.
@@ -106,15 +124,11 @@ impl<P: Pictures> VisionEngine<P> {
         picture: &Picture,
         labels: &[u32],
         n_top: u8,
-        with_features: bool,
+        (with_features, with_crops): (bool, bool),
         now: fn() -> f64,
     ) -> Result<Response, EngineError> {
         let started = now();
-        let found = self.network.classify(picture);
-        if found.logits.iter().any(|logit| !logit.is_finite()) {
-            return Err(EngineError::NotANumber);
-        }
-        let total = log_sum_exp(&found.logits);
+        let (found, total) = self.seen(picture)?;
         let score = |label: usize, logit: f32| LabelScore {
             label: label as u32,
             name: imagenet_label(label).to_owned(),
@@ -124,15 +138,18 @@ impl<P: Pictures> VisionEngine<P> {
         let mut order: Vec<(usize, f32)> = found.logits.iter().copied().enumerate().collect();
         order.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         let top = order.into_iter().take(usize::from(n_top)).map(|(label, logit)| score(label, logit)).collect();
-        let logits = labels
-            .iter()
-            .map(|label| found.logits.get(*label as usize).map(|logit| f64::from(*logit)))
-            .collect::<Option<Vec<f64>>>()
-            .ok_or_else(|| EngineError::Backend {
-                detail: format!("the model has {} classes, not those of ImageNet-1k", found.logits.len()),
-            })?;
+        let logits = wanted(&found, labels)?;
+        let mut crops = Vec::new();
+        if with_crops {
+            for corner in picture.corners(INPUT_SIDE) {
+                let (found, log_sum_exp) = self.seen(&corner)?;
+                let logits = wanted(&found, labels)?;
+                crops.push(Evidence { logits, log_sum_exp, features: Vec::new(), crops: Vec::new() });
+            }
+        }
         let features = if with_features { found.features } else { Vec::new() };
-        Ok(Response::Classified { top, logits, log_sum_exp: total, features, millis: (now() - started).max(0.0) })
+        let millis = (now() - started).max(0.0);
+        Ok(Response::Classified { top, logits, log_sum_exp: total, features, crops, millis })
     }
 
     /// The answer about a view, and the picture as an address that an image element shows.
@@ -141,7 +158,7 @@ impl<P: Pictures> VisionEngine<P> {
     /// Those of [`Self::view`] and [`Self::classify`].
     pub async fn look(&mut self, view: &View, now: fn() -> f64) -> Result<(Response, String), EngineError> {
         let picture = self.view(view).await?;
-        let response = self.classify(&picture, &wanted_labels(), N_TOP, false, now)?;
+        let response = self.classify(&picture, &wanted_labels(), N_TOP, (true, view.crops), now)?;
         Ok((response, picture.data_url()))
     }
 
@@ -153,7 +170,7 @@ impl<P: Pictures> VisionEngine<P> {
             return Err(EngineError::Backend { detail: "this model classifies pictures and reads no text".to_owned() });
         };
         let picture = self.view(view).await?;
-        self.classify(&picture, labels, *n_top, *features, control.now)
+        self.classify(&picture, labels, *n_top, (*features, view.crops), control.now)
     }
 }
 

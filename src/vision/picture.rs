@@ -173,6 +173,18 @@ impl Picture {
         Self { width, height, pixels }
     }
 
+    /// The four corners of `side` x `side`, as far as the picture is that large.
+    #[must_use]
+    pub fn corners(&self, side: usize) -> [Self; 4] {
+        let (width, height) = (side.clamp(1, self.width), side.clamp(1, self.height));
+        let (right, bottom) = (self.width - width, self.height - height);
+        [(0, 0), (right, 0), (0, bottom), (right, bottom)].map(|(left, top)| {
+            let rows = self.pixels.chunks_exact(self.width * 3).skip(top).take(height);
+            let pixels = rows.flat_map(|row| &row[left * 3..(left + width) * 3]).copied().collect();
+            Self { width, height, pixels }
+        })
+    }
+
     /// The shorter side made 256 by bicubic interpolation, and the middle 256 x 256 of that.
     #[must_use]
     pub fn prepared(&self) -> Self {
@@ -243,6 +255,9 @@ mod tests {
         }
         let wide = Picture::new(4, 1, (0..12).collect()).unwrap();
         assert_eq!(wide.cropped(2, 1).pixels(), [3, 4, 5, 6, 7, 8]);
+        let square = Picture::new(2, 2, (0..12).collect()).unwrap();
+        assert_eq!(square.corners(1).map(|it| it.pixels()[0]), [0, 3, 6, 9]);
+        assert_eq!(square.corners(5), std::array::from_fn(|_| square.clone()));
         assert_eq!((flat.prepared().width(), flat.prepared().height()), (SIDE, SIDE));
     }
 

@@ -18,6 +18,7 @@ mod stats_agreement;
 mod stats_bradley_terry;
 mod stats_calibration;
 mod stats_groups;
+mod stats_outlier;
 mod stats_resampling;
 mod stats_rsa;
 mod stats_structure;

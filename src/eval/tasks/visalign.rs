@@ -4,14 +4,15 @@
 //! from pictures of one's own. An item's verdict is that of the built-in abstention function at a threshold of one
 //! half; the evidence is kept, so that every figure can be drawn anew for another function or threshold.
 
+use crate::eval::abstention::{Abstention, Judge};
 use crate::eval::engine::{Request, Response};
 use crate::eval::item::{Item, Target};
 use crate::eval::metrics::{TaskSummary, Unit, judged, mean_of, share};
 use crate::eval::run::{ItemResult, Method};
 use crate::eval::score::{Outcome, Score};
 use crate::eval::sight::{
-    ABSTAIN, Abstention, CLASSES, Evidence, Group, Operation, View, decide, group_of, hellinger, one_hot, slot_name,
-    slot_of, wanted_labels,
+    ABSTAIN, CLASSES, Evidence, Group, Operation, SLOTS, View, group_of, hellinger, one_hot, slot_name, slot_of,
+    wanted_labels,
 };
 use crate::eval::task::{Step, Task, TaskEntry, TaskInfo};
 
@@ -109,6 +110,14 @@ pub fn item(id: &str, source: &str, slot: usize, category: u8, view: (Operation,
     }
 }
 
+/// Has the model look at the corners of every picture too.
+pub fn with_crops(mut items: Vec<Item>) -> Vec<Item> {
+    for item in &mut items {
+        item.parts.insert("crops".to_owned(), "yes".to_owned());
+    }
+    items
+}
+
 /// The built-in set, clean and at these severities of these operations.
 pub fn set_items(operations: &[Operation], severities: &[u8], seed: u64) -> Vec<Item> {
     let mut items = Vec::new();
@@ -128,15 +137,19 @@ pub fn view_of(item: &Item) -> Option<View> {
     let source = item.part("source");
     let operation = Operation::from_id(item.part("operation"))?;
     let (severity, seed) = (item.part("severity").parse().ok()?, item.part("seed").parse().ok()?);
-    (!source.is_empty()).then(|| View { source: source.to_owned(), operation, severity, seed })
+    let crops = item.part("crops") == "yes";
+    (!source.is_empty()).then(|| View { source: source.to_owned(), operation, severity, seed, crops })
 }
 
 /// The evidence of a response.
 pub fn evidence_of(response: &Response) -> Option<Evidence> {
     match response {
-        Response::Classified { logits, log_sum_exp, .. } => {
-            Some(Evidence { logits: logits.clone(), log_sum_exp: *log_sum_exp })
-        }
+        Response::Classified { logits, log_sum_exp, features, crops, .. } => Some(Evidence {
+            logits: logits.clone(),
+            log_sum_exp: *log_sum_exp,
+            features: features.clone(),
+            crops: crops.clone(),
+        }),
         _ => None,
     }
 }
@@ -150,9 +163,15 @@ pub fn gold_slot(item: &Item) -> Option<usize> {
     }
 }
 
+/// The gold answer over eleven slots: how people answered, where the item says so, else all in the gold slot.
+pub fn gold_answer(item: &Item) -> Option<[f64; SLOTS]> {
+    let values: Vec<f64> = item.part("gold").split_whitespace().filter_map(|it| it.parse().ok()).collect();
+    <[f64; SLOTS]>::try_from(values).ok().or_else(|| gold_slot(item).map(one_hot))
+}
+
 /// The request for a view.
 pub fn request(view: View) -> Request {
-    Request::Classify { view, labels: wanted_labels(), n_top: N_TOP, features: false }
+    Request::Classify { view, labels: wanted_labels(), n_top: N_TOP, features: true }
 }
 
 struct VisAlign;
@@ -172,13 +191,20 @@ impl Task for VisAlign {
         let Some(evidence) = evidence_of(response) else {
             return Step::Done(Score::failed("the engine answered another question"));
         };
-        let function = Abstention::Mass;
-        let decision = decide(&evidence, function, THRESHOLD);
-        let (best, p) = evidence.best_class();
+        // The built-in function needs nothing but the picture itself.
+        let source = item.part("source");
+        let Ok(judge) = Judge::new(Abstention::Mass, &[]) else {
+            return Step::Done(Score::failed("the abstention function has no scale"));
+        };
+        let Some(rate) = judge.rate(source, &evidence) else {
+            return Step::Done(Score::failed("the answer has no confidence"));
+        };
+        let (decision, best) = (judge.decide(&evidence, rate, THRESHOLD), judge.best_class(&evidence));
+        let p = evidence.class_probabilities()[best];
         let words = format!(
             "{}: {:.0} % of all classes' probability is on the ten; most of that on {} ({:.0} %)",
             slot_name(decision),
-            100.0 * evidence.confidence(function),
+            100.0 * (1.0 - rate),
             slot_name(best),
             100.0 * p
         );
@@ -188,8 +214,8 @@ impl Task for VisAlign {
             let right = gold_slot(item).or_else(|| slot_of(item.part("clean_slot"))) == Some(decision);
             Score::graded(right, slot_name(decision), words)
         };
-        if let Some(gold) = gold_slot(item) {
-            score = score.with("hellinger", hellinger(&one_hot(gold), &evidence.answer(function, function.scale())));
+        if let Some(gold) = gold_answer(item) {
+            score = score.with("hellinger", hellinger(&gold, &judge.answer(&evidence, rate)));
         }
         Step::Done(score)
     }

@@ -1,5 +1,7 @@
 //! Pictures: a classifier of ten classes that may abstain, from clean to unrecognizable, one picture or a whole set.
 
+use std::sync::Arc;
+
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos_router::components::A;
@@ -9,14 +11,12 @@ use super::models_page::LoadProgress;
 use super::run_page::status_in_words;
 use crate::app::bytes_in_words;
 use crate::app::sight::Seen;
+use crate::eval::abstention::{Abstention, Judge};
 use crate::eval::engine::{Response, SelfTest};
 use crate::eval::run::{ItemResult, Run};
-use crate::eval::sight::{
-    ABSTAIN, Abstention, CLASSES, Evidence, MAX_SEVERITY, Operation, SLOTS, View, abstention_rate, decide, hellinger,
-    one_hot, slot_name,
-};
-use crate::eval::tasks::visalign::{PICTURES, evidence_of, set_items};
-use crate::report::sight::{Reading, reliability_at, sight_figures};
+use crate::eval::sight::{ABSTAIN, CLASSES, MAX_SEVERITY, Operation, SLOTS, View, hellinger, one_hot, slot_name};
+use crate::eval::tasks::visalign::{PICTURES, evidence_of, set_items, with_crops};
+use crate::report::sight::{Reading, judge_of, reliability_at, sight_figures};
 use crate::ui::charts::{Chart, estimate_in_words};
 use crate::ui::components::field::SliderField;
 use crate::ui::components::progress_bar::ProgressBar;
@@ -40,12 +40,44 @@ struct Choices {
 }
 
 impl Choices {
-    fn reading(self) -> Reading {
-        Reading { function: self.function.get(), threshold: self.threshold.get() }
-    }
-
     fn view(self) -> View {
-        View { source: self.source.get(), operation: self.operation.get(), severity: self.severity.get(), seed: 1 }
+        View {
+            source: self.source.get(),
+            operation: self.operation.get(),
+            severity: self.severity.get(),
+            seed: 1,
+            crops: self.function.get() == Abstention::Crops,
+        }
+    }
+}
+
+/// The run whose figures are shown.
+type Finished = Memo<Option<(Run, Vec<ItemResult>)>>;
+
+/// The chosen function, fitted on the shown run; or why it cannot be.
+#[derive(Clone)]
+struct Fit {
+    /// Function, run, and how many results it had: what a fit depends on.
+    key: (Abstention, Option<(String, usize)>),
+    /// For the pictures of the run.
+    of_run: Result<Arc<Judge>, String>,
+    /// For a picture looked at alone: needs the run only where the function is fitted.
+    alone: Result<Arc<Judge>, String>,
+}
+
+impl PartialEq for Fit {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
+impl Fit {
+    fn new(function: Abstention, finished: Option<&(Run, Vec<ItemResult>)>) -> Self {
+        let results = finished.map_or(&[][..], |(_, results)| results);
+        let judge = |results| judge_of(function, results).map(Arc::new).map_err(|error| error.to_string());
+        let of_run = judge(results);
+        let alone = if function.is_fitted() { of_run.clone() } else { judge(&[]) };
+        Self { key: (function, finished.map(|(run, results)| (run.id.clone(), results.len()))), of_run, alone }
     }
 }
 
@@ -83,6 +115,15 @@ pub fn SightPage() -> impl IntoView {
             sight.want(view);
         }
     });
+    let stored: RwSignal<Option<(Run, Vec<ItemResult>)>> = RwSignal::new(None);
+    spawn_local(async move { stored.set(sight.last_run().await) });
+    // While a run goes on its figures would be drawn anew with every picture.
+    let finished: Finished = Memo::new(move |_| {
+        let (busy, active) = sight.sight.with(|sight| (sight.runs.command().is_some(), sight.runs.active.clone()));
+        let own = active.filter(|it| !busy && !it.results.is_empty()).map(|it| (it.run, it.results));
+        own.or_else(|| stored.get())
+    });
+    let fit = Memo::new(move |_| finished.with(|finished| Fit::new(choices.function.get(), finished.as_ref())));
     view! {
         <Heading text="Sight: act or abstain" />
         <p>
@@ -93,11 +134,11 @@ pub fn SightPage() -> impl IntoView {
         <Show when=move || loaded.get()>
             <div class="sight-columns">
                 <PicturePanel sight=sight choices=choices />
-                <AnswerPanel sight=sight choices=choices />
+                <AnswerPanel sight=sight choices=choices fit=fit />
             </div>
         </Show>
         <PictureChooser sight=sight choices=choices />
-        <SetRun sight=sight choices=choices />
+        <SetRun sight=sight choices=choices finished=finished fit=fit />
         <Limits />
     }
 }
@@ -275,29 +316,35 @@ fn distances(answer: &[f64; SLOTS], own: Option<usize>, seen: &Seen) -> impl Int
     view! { <p data-testid="sight-distance">"Distance (Hellinger, 0 same, 1 nothing shared). " {of_own} " " {of_gold}</p> }
 }
 
+/// What a judge makes of the picture that was seen: its rate, answer and decision.
+fn judged(seen: &Seen, judge: &Judge, threshold: f64) -> Option<(f64, [f64; SLOTS], usize)> {
+    let evidence = evidence_of(&seen.response)?;
+    let rate = judge.rate(&seen.view.source, &evidence)?;
+    Some((rate, judge.answer(&evidence, rate), judge.decide(&evidence, rate, threshold)))
+}
+
 #[component]
-fn AnswerPanel(sight: SightState, choices: Choices) -> impl IntoView {
+fn AnswerPanel(sight: SightState, choices: Choices, fit: Memo<Fit>) -> impl IntoView {
     let seen = move || sight.sight.with(|sight| sight.seen.clone());
-    let evidence = move || seen().and_then(|seen| evidence_of(&seen.response));
+    let found = move || {
+        let judge = fit.get().alone.ok()?;
+        judged(&seen()?, &judge, choices.threshold.get())
+    };
     let said = move || {
-        let Reading { function, threshold } = choices.reading();
-        evidence().map(|evidence| {
-            let rate = abstention_rate(evidence.confidence(function), function.scale());
-            match decide(&evidence, function, threshold) {
-                ABSTAIN => format!("The model abstains (abstention rate {}).", percent(rate)),
-                slot => format!("The model says: {} (abstention rate {}).", slot_name(slot), percent(rate)),
-            }
+        if let Err(detail) = fit.get().alone {
+            return Some(detail);
+        }
+        found().map(|(rate, _, decision)| match decision {
+            ABSTAIN => format!("The model abstains (abstention rate {}).", percent(rate)),
+            slot => format!("The model says: {} (abstention rate {}).", slot_name(slot), percent(rate)),
         })
     };
-    let bars = move |evidence: &Evidence| {
-        let Reading { function, threshold } = choices.reading();
-        let answer = evidence.answer(function, function.scale());
-        slot_bars(&answer, decide(evidence, function, threshold), choices.own_answer.get())
-    };
+    let basis = move || fit.get().alone.ok().map(|judge| judge.basis.clone()).filter(|basis| !basis.is_empty());
     view! {
         <section class="panel stack" aria-label="Answers">
             <p class="sight-said" role="status" data-testid="sight-said">{said}</p>
-            {move || evidence().map(|evidence| bars(&evidence))}
+            {move || found().map(|(_, answer, decision)| slot_bars(&answer, decision, choices.own_answer.get()))}
+            {move || basis().map(|basis| view! { <p class="hint" data-testid="sight-basis">{basis}</p> })}
             <p class="hint">"* ImageNet-1k has no such class, so this model can only abstain there."</p>
             {move || seen().map(|seen| top_view(&seen.response))}
             <div class="form-grid sight-answers">
@@ -328,8 +375,7 @@ fn AnswerPanel(sight: SightState, choices: Choices) -> impl IntoView {
                 </div>
             </div>
             {move || seen().and_then(|seen| {
-                let function = choices.function.get();
-                let answer = evidence_of(&seen.response)?.answer(function, function.scale());
+                let (_, answer, _) = found()?;
                 Some(distances(&answer, choices.own_answer.get(), &seen))
             })}
         </section>
@@ -337,17 +383,17 @@ fn AnswerPanel(sight: SightState, choices: Choices) -> impl IntoView {
 }
 
 #[component]
-fn SetRun(sight: SightState, choices: Choices) -> impl IntoView {
+fn SetRun(sight: SightState, choices: Choices, finished: Finished, fit: Memo<Fit>) -> impl IntoView {
     let all_operations = RwSignal::new(false);
     let all_severities = RwSignal::new(false);
     let cost = RwSignal::new(1.0);
-    let stored: RwSignal<Option<(Run, Vec<ItemResult>)>> = RwSignal::new(None);
-    spawn_local(async move { stored.set(sight.last_run().await) });
+    let crops = RwSignal::new(false);
     let items = move || {
         let operations = if all_operations.get() { Operation::ALL.to_vec() } else { vec![choices.operation.get()] };
         let severities: Vec<u8> =
             if all_severities.get() { (1..=MAX_SEVERITY).collect() } else { FEW_SEVERITIES.to_vec() };
-        set_items(&operations, &severities, 1)
+        let items = set_items(&operations, &severities, 1);
+        if crops.get() { with_crops(items) } else { items }
     };
     let busy = move || sight.sight.with(|sight| sight.runs.command().is_some());
     let ready = move || sight.sight.with(|sight| sight.models.loaded.is_some());
@@ -358,11 +404,6 @@ fn SetRun(sight: SightState, choices: Choices) -> impl IntoView {
         active().map_or_else(|| "starting".to_owned(), |it| status_in_words(&it.run.status, busy()))
     });
     let words = Signal::derive(move || format!("{} of {} pictures", progress.get().0, progress.get().1));
-    // While a run goes on its figures would be drawn anew with every picture.
-    let finished = Memo::new(move |_| {
-        let own = (!busy()).then(active).flatten().filter(|it| !it.results.is_empty()).map(|it| (it.run, it.results));
-        own.or_else(|| stored.get())
-    });
     view! {
         <section class="panel stack">
             <h2>"A whole set"</h2>
@@ -380,6 +421,11 @@ fn SetRun(sight: SightState, choices: Choices) -> impl IntoView {
                     on:change=move |event| all_severities.set(event_target_checked(&event)) />
                 "All ten severities, not only 1, 4, 7 and 10"
             </label>
+            <label class="choice">
+                <input type="checkbox" data-testid="sight-crops" prop:checked=move || crops.get()
+                    on:change=move |event| crops.set(event_target_checked(&event)) />
+                "Look at the four corners of each picture too (five times the time), for the entropy over five crops"
+            </label>
             <div class="row">
                 <button type="button" class="primary" data-testid="sight-run" disabled=move || busy() || !ready()
                     on:click=move |_| sight.run(&items(), 1)>{move || format!("Run {} pictures", items().len())}</button>
@@ -390,9 +436,13 @@ fn SetRun(sight: SightState, choices: Choices) -> impl IntoView {
             </Show>
         </section>
         {move || finished.get().map(|(run, results)| {
-            let reading = choices.reading();
+            let reading = fit.get().of_run.map(|judge| Reading { judge: Judge::clone(&judge), threshold: choices.threshold.get() });
+            let reading = match reading {
+                Ok(reading) => reading,
+                Err(detail) => return view! { <p class="panel" role="status" data-testid="sight-unfit">{detail}</p> }.into_any(),
+            };
             let open = to(&format!("/results?run={}", run.id));
-            let figures = sight_figures(&run, &results, reading);
+            let figures = sight_figures(&run, &results, &reading);
             view! {
                 <section class="stack" data-testid="sight-figures">
                     <h2>"What the run comes to"</h2>
@@ -403,13 +453,14 @@ fn SetRun(sight: SightState, choices: Choices) -> impl IntoView {
                     <SliderField id="sight-cost" label="Cost of a wrong answer" hint="1 for a right answer, 0 for abstaining, minus this for a wrong one." range=(0.0, 20.0, 0.5) value=cost />
                     <p role="status" data-testid="sight-reliability">{
                         let (results, cost) = (results.clone(), cost);
-                        move || reliability_at(&results, reading, cost.get()).map(|it| {
+                        move || reliability_at(&results, &reading, cost.get()).map(|it| {
                             format!("Reliability at cost {}: {}.", cost.get(), estimate_in_words(&it, false))
                         })
                     }</p>
                     {figures.into_iter().map(|figure| view! { <Chart figure=figure /> }).collect_view()}
                 </section>
             }
+            .into_any()
         })}
     }
 }

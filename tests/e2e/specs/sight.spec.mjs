@@ -59,6 +59,16 @@ test("a picture is spoiled, declined and compared; a set runs and is kept", { sk
     await id("sight-figures").waitFor({ timeout: 4 * MINUTE });
     assert.match(await id("sight-figures").textContent(), /75 of 75 pictures/);
     assert.equal(await id("sight-figures").getByTestId("figure").count(), 5);
+    // A function that is fitted on the run says on what; one that needs the corners says that they are missing.
+    await id("sight-function").selectOption("mahalanobis");
+    assert.match(await id("sight-basis").textContent(), /7 clean pictures of 7 of the ten classes.*weak/);
+    assert.match(await id("sight-said").textContent(), /abstains|says/);
+    await page.getByText(/Confidence: Mahalanobis/).first().waitFor();
+    await shoot(page, "sight-mahalanobis");
+    await id("sight-function").selectOption("crops");
+    assert.match(await id("sight-unfit").textContent(), /Run the set again with its corners/);
+    await page.getByText(/^The model (says|abstains)/).waitFor({ timeout: MINUTE });
+    await id("sight-function").selectOption("mass");
     const before = await id("sight-reliability").textContent();
     await id("sight-cost").focus();
     for (let i = 0; i < 4; i += 1) await page.keyboard.press("ArrowRight");
