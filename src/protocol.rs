@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::eval::bench::{Measures, Part};
 use crate::eval::engine::{Backend, EngineInfo, Message, Response, Sampling, TokenStep};
 use crate::eval::item::ItemId;
+use crate::eval::picture_set::PictureSet;
 use crate::eval::run::{ItemResult, Run, RunStatus, Settings};
 use crate::eval::sight::View;
 use crate::eval::suite::Suite;
@@ -25,7 +26,7 @@ pub enum ModelOrigin {
         /// The card.
         card: Box<ModelCard>,
     },
-    /// The person's own file; the `File` object travels beside the message, in its `file` property.
+    /// The person's own file; the `File` object travels beside the message, in its `files` property.
     File {
         /// Its name.
         name: String,
@@ -92,6 +93,15 @@ pub enum Command {
         id: CommandId,
         /// The picture and what is done to it.
         view: View,
+    },
+    /// Open a set of pictures: one archive, or the files of a folder, which travel beside the message.
+    OpenSet {
+        /// This command.
+        id: CommandId,
+        /// Name of the archive or folder.
+        name: String,
+        /// Paths of the files, in their order; none for an archive.
+        paths: Vec<String>,
     },
     /// Measure how fast the loaded model reads, writes and scores here.
     Measure {
@@ -269,6 +279,13 @@ pub enum Event {
         response: Response,
         /// The picture as it saw it, as a data address.
         picture: String,
+    },
+    /// A set of pictures was opened.
+    SetOpened {
+        /// The command.
+        id: CommandId,
+        /// What is in it.
+        set: Box<PictureSet>,
     },
     /// A part of the measurement begins.
     Measuring {

@@ -43,6 +43,7 @@ pub fn slice_of(event: &Event, models: &models::Models, chat: &chat::Chat, runs:
         | Event::ModelReady { .. }
         | Event::Unloaded { .. }
         | Event::Looked { .. }
+        | Event::SetOpened { .. }
         | Event::Measuring { .. }
         | Event::Measured { .. } => Slice::Models,
         Event::Token { .. } | Event::ChatDone { .. } => Slice::Chat,

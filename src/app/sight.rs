@@ -3,6 +3,7 @@
 use super::models::Models;
 use super::runs::Runs;
 use crate::eval::engine::Response;
+use crate::eval::picture_set::PictureSet;
 use crate::eval::sight::View;
 use crate::protocol::{CommandId, Event};
 
@@ -28,6 +29,10 @@ pub struct Sight {
     looking: Option<(CommandId, View)>,
     /// The last finished one.
     pub seen: Option<Seen>,
+    /// The set that is being opened.
+    opening: Option<CommandId>,
+    /// The set that was opened last; its pictures are in the worker.
+    pub set: Option<PictureSet>,
 }
 
 impl Sight {
@@ -41,6 +46,16 @@ impl Sight {
         self.looking = Some((id, view));
     }
 
+    /// Whether a set is being opened.
+    pub fn is_opening(&self) -> bool {
+        self.opening.is_some()
+    }
+
+    /// Notes that a set was asked for.
+    pub fn open_set(&mut self, id: CommandId) {
+        self.opening = Some(id);
+    }
+
     /// Takes in an event; `now` in milliseconds. Records were stored before.
     pub fn apply(&mut self, event: &Event, now: f64) {
         match event {
@@ -49,6 +64,11 @@ impl Sight {
                     self.seen = Some(Seen { view, response: response.clone(), picture: picture.clone() });
                 }
             }
+            Event::SetOpened { id, set } if self.opening == Some(*id) => {
+                self.opening = None;
+                self.set = Some(PictureSet::clone(set));
+            }
+            Event::Failed { id, .. } if self.opening == Some(*id) => self.opening = None,
             Event::Failed { id, .. } if self.looking.as_ref().is_some_and(|(looking, _)| looking == id) => {
                 self.looking = None;
             }
@@ -63,6 +83,8 @@ impl Sight {
     pub fn worker_stopped(&mut self) {
         self.models.worker_stopped();
         self.looking = None;
+        self.opening = None;
+        self.set = None;
     }
 }
 

@@ -3,7 +3,7 @@
 #![expect(clippy::print_stdout, reason = "standard output is this program's product")]
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufRead, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
@@ -21,6 +21,7 @@ use likewise::eval::engine::{
 };
 use likewise::eval::import::import_items;
 use likewise::eval::item::Item;
+use likewise::eval::picture_set::{PictureSet, is_picture, is_table, source_of};
 use likewise::eval::run::{ItemResult, Method, PromptFormat, RUN_SCHEMA, Run, RunStatus, Settings, Shard};
 use likewise::eval::score::Verdict;
 use likewise::eval::sight::{Operation, View, wanted_labels};
@@ -32,6 +33,7 @@ use likewise::eval::tasks::pair_rating::{all_pairs, pair_items, with_wordings};
 use likewise::eval::tasks::visalign;
 use likewise::eval::{runner, tasks};
 use likewise::formats::FormatError;
+use likewise::formats::archive;
 use likewise::formats::catalog::{Catalog, SelfTestProbe};
 use likewise::formats::source::ByteSource;
 use likewise::gpu::{Gpu, GpuError};
@@ -186,6 +188,9 @@ enum Command {
         /// Severities of every operation.
         #[arg(long, value_delimiter = ',', default_value = "1,4,7,10")]
         severities: Vec<u8>,
+        /// A ZIP archive of pictures in VisAlign's shape, in place of the built-in ones.
+        #[arg(long)]
+        set: Option<PathBuf>,
         /// Looks at the four corners of each picture too (five times the work), for the function "crops".
         #[arg(long)]
         crops: bool,
@@ -1211,13 +1216,35 @@ fn statistics(name: &str) -> Result<usize, Failure> {
     Ok(failed)
 }
 
-/// Pictures of a folder, decoded here.
+/// Pictures of a folder and of an opened set, decoded here.
 struct FolderPictures {
     folder: PathBuf,
+    set: BTreeMap<String, Vec<u8>>,
+}
+
+/// Pictures by their source.
+type SetPictures = BTreeMap<String, Vec<u8>>;
+
+/// Reads an archive of pictures in VisAlign's shape.
+fn open_set(path: &Path) -> Result<(PictureSet, SetPictures), Failure> {
+    let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let (pictures, tables): (Vec<_>, Vec<_>) = archive::unzip(&bytes, |path| is_picture(path) || is_table(path))?
+        .into_iter()
+        .partition(|it| is_picture(&it.0));
+    let names: Vec<String> = pictures.iter().map(|(path, _)| path.clone()).collect();
+    let tables: Result<Vec<(String, String)>, std::string::FromUtf8Error> =
+        tables.into_iter().map(|(path, content)| Ok((path, String::from_utf8(content)?))).collect();
+    let key = &runner::hex(&Sha256::digest(&bytes))[..12];
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let set = PictureSet::new(&name, key, &names, &tables?)?;
+    Ok((set, pictures.into_iter().map(|(path, content)| (source_of(key, &path), content)).collect()))
 }
 
 impl Pictures for FolderPictures {
     async fn open(&mut self, source: &str) -> Result<Picture, String> {
+        if let Some(bytes) = self.set.get(source) {
+            return decode(bytes);
+        }
         let bytes = std::fs::read(self.folder.join(source)).map_err(|error| error.to_string())?;
         decode(&bytes)
     }
@@ -1275,11 +1302,19 @@ async fn pictures(arguments: &Arguments) -> Result<usize, Failure> {
     };
     accept(&info)?;
     let folder = if matches!(arguments.command, Command::Sight { .. }) { "public" } else { "." };
-    let mut engine = VisionEngine::new(network, info, FolderPictures { folder: folder.into() });
+    let mut engine = VisionEngine::new(network, info, FolderPictures { folder: folder.into(), set: BTreeMap::new() });
     match &arguments.command {
-        Command::Sight { severities, crops, functions, threshold, out } => {
+        Command::Sight { severities, set, crops, functions, threshold, out } => {
             let functions = functions_of(functions)?;
-            let items = visalign::set_items(&Operation::ALL, severities, arguments.seed);
+            let items = match set {
+                Some(path) => {
+                    let (set, pictures) = open_set(path)?;
+                    eprintln!("{}: {} pictures, {} files refused", set.name, set.items.len(), set.n_refused);
+                    engine.pictures_mut().set = pictures;
+                    set.items
+                }
+                None => visalign::set_items(&Operation::ALL, severities, arguments.seed),
+            };
             let items = if *crops { visalign::with_crops(items) } else { items };
             let lines: Result<Vec<String>, _> = items.iter().map(serde_json::to_string).collect();
             let all: Vec<(usize, Item)> = items.into_iter().enumerate().collect();

@@ -1,6 +1,7 @@
 //! The picture worker: fetched when the page about pictures loads its model.
 
 use likewise::eval::engine::{Backend, EngineError, EngineInfo, Response};
+use likewise::eval::picture_set::PictureSet;
 use likewise::eval::sight::View;
 use likewise::formats::FormatError;
 use likewise::formats::source::ByteSource;
@@ -42,7 +43,7 @@ impl Loader for VisionLoader {
             adapter: "processor, pictures".to_owned(),
             self_test: self_test(&network, &identity.self_test),
         };
-        let engine = VisionEngine::new(network, info, SitePictures { site_root: request.site_root.clone() });
+        let engine = VisionEngine::new(network, info, SitePictures::new(request.site_root.clone()));
         Ok(Loaded { engine, device_bytes: 0, cached: weights.cached, notice: notice_of_cache(&weights) })
     }
 
@@ -56,6 +57,15 @@ impl Loader for VisionLoader {
             engine.keep(&view.source, &picture);
         }
         engine.look(&view, platform::now_millis).await
+    }
+
+    async fn open_set(
+        engine: &mut Self::Engine,
+        name: String,
+        paths: Vec<String>,
+        files: Vec<File>,
+    ) -> Result<PictureSet, String> {
+        engine.pictures_mut().open_set(name, paths, files).await
     }
 }
 

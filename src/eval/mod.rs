@@ -7,6 +7,7 @@ pub mod import;
 pub mod item;
 pub mod metrics;
 pub mod overrule;
+pub mod picture_set;
 pub mod prompts;
 pub mod run;
 pub mod runner;

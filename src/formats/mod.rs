@@ -1,6 +1,7 @@
 //! File parsers: bytes in, values out, never a panic. Every count is checked against the file's own length
 //! and against a cap before memory is taken for it.
 
+pub mod archive;
 pub mod catalog;
 pub mod gguf;
 pub mod quant;

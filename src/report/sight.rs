@@ -1,7 +1,7 @@
 //! A run over pictures as figures, for any abstention function and threshold: what is gained by declining, at what
 //! cost of errors, and how a picture's decay changes the answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -319,6 +319,8 @@ pub fn sight_figures(run: &Run, results: &[ItemResult], reading: &Reading) -> Ve
     if !reading.judge.basis.is_empty() {
         notes.push(reading.judge.basis.clone());
     }
+    let attributions: BTreeSet<&str> = results.iter().map(|it| it.item.part("attribution")).collect();
+    notes.extend(attributions.into_iter().filter(|it| !it.is_empty()).map(|it| format!("Pictures: {it}")));
     if all.len() < results.len() {
         notes.push(format!(
             "{} of {} pictures have no answer that could be read.",

@@ -49,7 +49,11 @@ impl SightState {
         }
     }
 
-    fn send(self, make: impl FnOnce(CommandId) -> Command, file: Option<&web_sys::File>) -> Option<CommandId> {
+    fn send<'a>(
+        self,
+        make: impl FnOnce(CommandId) -> Command,
+        files: impl IntoIterator<Item = &'a web_sys::File>,
+    ) -> Option<CommandId> {
         if self.client.with_value(Option::is_none) {
             let Some(loader) = loader_of("vision_worker") else {
                 self.state.notify(NoticeKind::WorkerStopped, "the page does not say where vision_worker is".to_owned());
@@ -67,7 +71,7 @@ impl SightState {
         self.client.with_value(|client| {
             client.as_ref().map(|client| {
                 let id = client.next_id();
-                client.send(&make(id), file);
+                client.send(&make(id), files);
                 id
             })
         })
@@ -173,6 +177,18 @@ impl SightState {
         let source = format!("file:{}-{}", platform::random_id(), file.name());
         self.own.set_value(Some((source.clone(), file.clone(), false)));
         source
+    }
+
+    /// Opens a set of pictures: one archive, or the files of a folder with their paths.
+    pub fn open_set(self, name: String, paths: Vec<String>, files: &[web_sys::File]) {
+        if let Some(id) = self.send(|id| Command::OpenSet { id, name, paths }, files) {
+            self.sight.update(|sight| sight.open_set(id));
+        }
+    }
+
+    /// The item of a picture of the opened set.
+    pub fn item_of(self, source: &str) -> Option<Item> {
+        self.sight.with(|sight| sight.set.as_ref()?.items.iter().find(|it| it.part("source") == source).cloned())
     }
 
     fn follow(self) {

@@ -80,6 +80,11 @@ impl<P: Pictures> VisionEngine<P> {
         Self { network, info, pictures, kept: Vec::new() }
     }
 
+    /// Where its pictures come from.
+    pub fn pictures_mut(&mut self) -> &mut P {
+        &mut self.pictures
+    }
+
     /// Keeps a picture under a name, so that later views of it need no file.
     pub fn keep(&mut self, source: &str, picture: &Picture) {
         self.kept.retain(|(name, _)| name != source);

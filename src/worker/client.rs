@@ -1,6 +1,6 @@
 //! Page side: spawns a module worker, holds commands back until it is ready, and hands its events on.
 //!
-//! Down goes an object `{ message: string, file?: File }` whose `message` is the JSON text of a [`Command`]; up
+//! Down goes an object `{ message: string, files: File[] }` whose `message` is the JSON text of a [`Command`]; up
 //! comes the JSON text of an [`Event`]. As text, 64-bit seeds survive JavaScript.
 
 use std::cell::{Cell, RefCell};
@@ -107,16 +107,17 @@ impl WorkerClient {
         id
     }
 
-    /// Sends a command, or keeps it until the worker is ready; `file` travels beside it.
-    pub fn send(&self, command: &Command, file: Option<&web_sys::File>) {
+    /// Sends a command, or keeps it until the worker is ready; files travel beside it.
+    pub fn send<'a>(&self, command: &Command, files: impl IntoIterator<Item = &'a web_sys::File>) {
         let text = match serde_json::to_string(command) {
             Ok(text) => text,
             Err(error) => return self.shared.failed(NoticeKind::Unexpected, error.to_string()),
         };
         let message = js_sys::Object::new();
         let mut set = js_sys::Reflect::set(&message, &"message".into(), &text.into());
-        if let Some(file) = file {
-            set = set.and_then(|_| js_sys::Reflect::set(&message, &"file".into(), file));
+        let files: js_sys::Array = files.into_iter().collect();
+        if files.length() > 0 {
+            set = set.and_then(|_| js_sys::Reflect::set(&message, &"files".into(), &files));
         }
         if let Err(error) = set {
             return self.shared.failed(NoticeKind::Unexpected, format!("{error:?}"));

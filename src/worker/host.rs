@@ -14,6 +14,7 @@ use crate::eval::engine::{
     Backend, CancelFlag, Control, Engine, EngineError, EngineEvent, Request, Response, SelfTest,
 };
 use crate::eval::item::items_from_jsonl;
+use crate::eval::picture_set::PictureSet;
 use crate::eval::run::{RUN_SCHEMA, Run, RunStatus, Settings};
 use crate::eval::sight::View;
 use crate::eval::suite::Suite;
@@ -29,8 +30,8 @@ const PROGRESS_EVERY_MILLIS: f64 = 80.0;
 pub struct LoadRequest<'a> {
     /// Where the bytes come from.
     pub origin: ModelOrigin,
-    /// The person's own file, for [`ModelOrigin::File`].
-    pub file: Option<File>,
+    /// The person's own files, for [`ModelOrigin::File`].
+    pub files: Vec<File>,
     /// Address of the site's root.
     pub site_root: String,
     /// Most bytes of device memory to use.
@@ -84,12 +85,16 @@ pub trait Loader: 'static {
     async fn look(_: &mut Self::Engine, _: View, _: Option<File>) -> Result<(Response, String), EngineError> {
         Err(EngineError::Backend { detail: "this worker reads text and no pictures".to_owned() })
     }
+    /// Opens a set of pictures for the engine: an archive, or files with their paths.
+    async fn open_set(_: &mut Self::Engine, _: String, _: Vec<String>, _: Vec<File>) -> Result<PictureSet, String> {
+        Err("this worker reads text and no pictures".to_owned())
+    }
 }
 
 struct Host<L: Loader> {
     scope: DedicatedWorkerGlobalScope,
     engine: RefCell<Option<L::Engine>>,
-    queue: RefCell<VecDeque<(Command, Option<File>)>>,
+    queue: RefCell<VecDeque<(Command, Vec<File>)>>,
     busy: Cell<bool>,
     cancels: RefCell<BTreeMap<CommandId, CancelFlag>>,
 }
@@ -130,8 +135,9 @@ fn receive<L: Loader>(host: &Rc<Host<L>>, event: &MessageEvent) {
         return;
     }
     host.cancels.borrow_mut().insert(command_id(&command), CancelFlag::default());
-    let file = property("file").and_then(|value| value.dyn_into::<File>().ok());
-    host.queue.borrow_mut().push_back((command, file));
+    let files = property("files").and_then(|value| value.dyn_into::<js_sys::Array>().ok()).unwrap_or_default();
+    let files = files.iter().filter_map(|value| value.dyn_into::<File>().ok()).collect();
+    host.queue.borrow_mut().push_back((command, files));
     if !host.busy.replace(true) {
         let worker = Rc::clone(host);
         wasm_bindgen_futures::spawn_local(async move { worker.drain().await });
@@ -144,6 +150,7 @@ fn command_id(command: &Command) -> CommandId {
         | Command::Chat { id, .. }
         | Command::Run { id, .. }
         | Command::Look { id, .. }
+        | Command::OpenSet { id, .. }
         | Command::Measure { id }
         | Command::Cancel { id }
         | Command::Unload { id } => *id,
@@ -172,19 +179,19 @@ impl<L: Loader> Host<L> {
     async fn drain(&self) {
         loop {
             let next = self.queue.borrow_mut().pop_front();
-            let Some((command, file)) = next else { break };
+            let Some((command, files)) = next else { break };
             let id = command_id(&command);
             let cancel = self.cancels.borrow().get(&id).cloned().unwrap_or_default();
-            self.perform(command, file, cancel).await;
+            self.perform(command, files, cancel).await;
             self.cancels.borrow_mut().remove(&id);
         }
         self.busy.set(false);
     }
 
-    async fn perform(&self, command: Command, file: Option<File>, cancel: CancelFlag) {
+    async fn perform(&self, command: Command, files: Vec<File>, cancel: CancelFlag) {
         match command {
             Command::Load { id, origin, site_root, budget_bytes } => {
-                self.load(id, LoadArguments { origin, file, site_root, budget_bytes }, cancel).await;
+                self.load(id, LoadArguments { origin, files, site_root, budget_bytes }, cancel).await;
             }
             Command::Chat { id, messages, sampling, seed, limit, n_top } => {
                 let prompt = crate::eval::engine::Prompt::Chat(messages);
@@ -195,7 +202,8 @@ impl<L: Loader> Host<L> {
             Command::Run { id, run_id, task_id, settings, items_jsonl, done, suite } => {
                 self.run(id, RunArguments { run_id, task_id, settings, items_jsonl, done, suite }, cancel).await;
             }
-            Command::Look { id, view } => self.look(id, view, file).await,
+            Command::Look { id, view } => self.look(id, view, files.into_iter().next()).await,
+            Command::OpenSet { id, name, paths } => self.open_set(id, name, paths, files).await,
             Command::Measure { id } => self.measure(id, cancel).await,
             Command::Unload { id } => {
                 self.engine.replace(None);
@@ -218,8 +226,8 @@ impl<L: Loader> Host<L> {
             last.set((Some(phase), now));
             self.send(&Event::LoadProgress { id, phase, done_bytes, total_bytes, cached_bytes });
         };
-        let LoadArguments { origin, file, site_root, budget_bytes } = arguments;
-        let request = LoadRequest { origin, file, site_root, budget_bytes, progress: &progress, cancel };
+        let LoadArguments { origin, files, site_root, budget_bytes } = arguments;
+        let request = LoadRequest { origin, files, site_root, budget_bytes, progress: &progress, cancel };
         match L::load(request).await {
             Ok(Loaded { engine, device_bytes, cached, notice }) => {
                 let info = engine.info().clone();
@@ -265,6 +273,18 @@ impl<L: Loader> Host<L> {
             Ok((response, picture)) => self.send(&Event::Looked { id, response, picture }),
             Err(EngineError::Backend { detail }) => self.fail(id, NoticeKind::BadPicture, detail),
             Err(error) => self.fail(id, notice_of_engine(&error), error.to_string()),
+        }
+    }
+
+    async fn open_set(&self, id: CommandId, name: String, paths: Vec<String>, files: Vec<File>) {
+        let Some(mut engine) = self.engine.take() else {
+            return self.fail(id, NoticeKind::Unexpected, "no model is loaded".into());
+        };
+        let opened = L::open_set(&mut engine, name, paths, files).await;
+        self.engine.replace(Some(engine));
+        match opened {
+            Ok(set) => self.send(&Event::SetOpened { id, set: Box::new(set) }),
+            Err(detail) => self.fail(id, NoticeKind::BadItems, detail),
         }
     }
 
@@ -333,7 +353,7 @@ impl<L: Loader> Host<L> {
 
 struct LoadArguments {
     origin: ModelOrigin,
-    file: Option<File>,
+    files: Vec<File>,
     site_root: String,
     budget_bytes: u64,
 }

@@ -38,7 +38,7 @@ pub async fn open_weights(request: &LoadRequest<'_>) -> Result<(Weights, ModelId
         ModelOrigin::Catalog { card } => (WeightOrigin::Card(card), ModelIdentity::of_card(card)),
         ModelOrigin::Url { url } => (WeightOrigin::Url(url), ModelIdentity::of_file(url)),
         ModelOrigin::File { name, .. } => {
-            let file = request.file.clone();
+            let file = request.files.first().cloned();
             let file = file.ok_or_else(|| FormatError::Read { detail: format!("{name} did not arrive") })?;
             (WeightOrigin::File(file), ModelIdentity::of_file(name))
         }

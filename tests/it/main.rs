@@ -9,6 +9,7 @@ mod honesty;
 mod items;
 mod layering;
 mod parsers;
+mod picture_set;
 mod png_file;
 mod probes;
 mod representation;

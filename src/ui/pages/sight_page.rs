@@ -9,13 +9,16 @@ use wasm_bindgen::JsCast;
 
 use super::models_page::LoadProgress;
 use super::run_page::status_in_words;
+use super::sight_set::PictureSetPanel;
 use crate::app::bytes_in_words;
 use crate::app::sight::Seen;
 use crate::eval::abstention::{Abstention, Judge};
 use crate::eval::engine::{Response, SelfTest};
+use crate::eval::item::Item;
+use crate::eval::picture_set::gold_in_words;
 use crate::eval::run::{ItemResult, Run};
 use crate::eval::sight::{ABSTAIN, CLASSES, MAX_SEVERITY, Operation, SLOTS, View, hellinger, one_hot, slot_name};
-use crate::eval::tasks::visalign::{PICTURES, evidence_of, set_items, with_crops};
+use crate::eval::tasks::visalign::{PICTURES, evidence_of, gold_answer, set_items, with_crops};
 use crate::report::sight::{Reading, judge_of, reliability_at, sight_figures};
 use crate::ui::charts::{Chart, estimate_in_words};
 use crate::ui::components::field::SliderField;
@@ -30,13 +33,15 @@ const FEW_SEVERITIES: [u8; 4] = [1, 4, 7, 10];
 
 /// What a person chose on the page.
 #[derive(Clone, Copy)]
-struct Choices {
-    source: RwSignal<String>,
+pub(super) struct Choices {
+    pub(super) source: RwSignal<String>,
     operation: RwSignal<Operation>,
     severity: RwSignal<u8>,
     function: RwSignal<Abstention>,
     threshold: RwSignal<f64>,
-    own_answer: RwSignal<Option<usize>>,
+    pub(super) own_answer: RwSignal<Option<usize>>,
+    /// Whether runs look at the corners too.
+    pub(super) crops: RwSignal<bool>,
 }
 
 impl Choices {
@@ -89,7 +94,8 @@ fn file_of(event: &web_sys::Event) -> Option<web_sys::File> {
 /// The picture's name for people.
 fn name_of(source: &str) -> String {
     let built_in = PICTURES.iter().find(|picture| picture.source() == source);
-    built_in.map_or_else(|| "your picture".to_owned(), |picture| picture.name.to_owned())
+    let of_set = || source.strip_prefix("set:").and_then(|path| path.split_once('/')).map(|(_, path)| path.to_owned());
+    built_in.map_or_else(|| of_set().unwrap_or_else(|| "your picture".to_owned()), |picture| picture.name.to_owned())
 }
 
 fn percent(value: f64) -> String {
@@ -107,6 +113,7 @@ pub fn SightPage() -> impl IntoView {
         function: RwSignal::new(Abstention::Mass),
         threshold: RwSignal::new(0.5),
         own_answer: RwSignal::new(None),
+        crops: RwSignal::new(false),
     };
     let loaded = Memo::new(move |_| sight.sight.with(|sight| sight.models.loaded.is_some()));
     Effect::new(move |_| {
@@ -138,6 +145,7 @@ pub fn SightPage() -> impl IntoView {
             </div>
         </Show>
         <PictureChooser sight=sight choices=choices />
+        <PictureSetPanel sight=sight choices=choices />
         <SetRun sight=sight choices=choices finished=finished fit=fit />
         <Limits />
     }
@@ -301,10 +309,23 @@ fn top_view(response: &Response) -> impl IntoView + use<> {
 }
 
 /// How far two of model, person and protocol are apart, where they have an answer.
-fn distances(answer: &[f64; SLOTS], own: Option<usize>, seen: &Seen) -> impl IntoView + use<> {
-    let picture = PICTURES.iter().find(|picture| picture.source() == seen.view.source);
-    let gold = picture.and_then(|picture| (seen.view.severity == 0 || picture.slot == ABSTAIN).then_some(picture.slot));
+fn distances(answer: &[f64; SLOTS], own: Option<usize>, seen: &Seen, of_set: Option<&Item>) -> AnyView {
     let of_own = own.map(|own| format!("Model to you: {:.2}.", hellinger(answer, &one_hot(own))));
+    let picture = PICTURES.iter().find(|picture| picture.source() == seen.view.source);
+    if let Some(item) = of_set {
+        let words = match gold_answer(item).filter(|_| seen.view.severity == 0) {
+            Some(gold) => {
+                format!(
+                    "Model to the label of this picture ({}): {:.2}.",
+                    gold_in_words(item),
+                    hellinger(answer, &gold)
+                )
+            }
+            None => "This picture has no gold label.".to_owned(),
+        };
+        return view! { <p data-testid="sight-distance">"Distance (Hellinger, 0 same, 1 nothing shared). " {of_own} " " {words}</p> }.into_any();
+    }
+    let gold = picture.and_then(|picture| (seen.view.severity == 0 || picture.slot == ABSTAIN).then_some(picture.slot));
     let of_gold = match (picture, gold) {
         (_, Some(gold)) => {
             let words = slot_name(gold);
@@ -314,6 +335,7 @@ fn distances(answer: &[f64; SLOTS], own: Option<usize>, seen: &Seen) -> impl Int
         (None, None) => "Your own picture has no gold label but yours.".to_owned(),
     };
     view! { <p data-testid="sight-distance">"Distance (Hellinger, 0 same, 1 nothing shared). " {of_own} " " {of_gold}</p> }
+    .into_any()
 }
 
 /// What a judge makes of the picture that was seen: its rate, answer and decision.
@@ -376,7 +398,8 @@ fn AnswerPanel(sight: SightState, choices: Choices, fit: Memo<Fit>) -> impl Into
             </div>
             {move || seen().and_then(|seen| {
                 let (_, answer, _) = found()?;
-                Some(distances(&answer, choices.own_answer.get(), &seen))
+                let item = sight.item_of(&seen.view.source);
+                Some(distances(&answer, choices.own_answer.get(), &seen, item.as_ref()))
             })}
         </section>
     }
@@ -387,7 +410,7 @@ fn SetRun(sight: SightState, choices: Choices, finished: Finished, fit: Memo<Fit
     let all_operations = RwSignal::new(false);
     let all_severities = RwSignal::new(false);
     let cost = RwSignal::new(1.0);
-    let crops = RwSignal::new(false);
+    let crops = choices.crops;
     let items = move || {
         let operations = if all_operations.get() { Operation::ALL.to_vec() } else { vec![choices.operation.get()] };
         let severities: Vec<u8> =

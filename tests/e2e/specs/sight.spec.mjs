@@ -98,6 +98,42 @@ test("a picture is spoiled, declined and compared; a set runs and is kept", { sk
   }
 });
 
+test("a set in VisAlign's shape is opened, looked at and run; what is none is refused", { skip }, async () => {
+  const site = await startSite({ model: true });
+  const browser = await startBrowser("cpu");
+  try {
+    const { page, settle, id } = await openPage(browser, site);
+    await page.goto(`${site.url}sight/`);
+    assert.ok(await id("sight-archive").isDisabled());
+    await id("sight-load").click();
+    await id("sight-loaded").waitFor({ timeout: 4 * MINUTE });
+    await id("sight-archive").setInputFiles(resolve(GOLDEN, "../sets/shapes.zip"));
+    await id("sight-set-said").waitFor({ timeout: MINUTE });
+    assert.match(await id("sight-set-said").textContent(), /shapes\.zip: 42 pictures\. VisAlign open test set.*CC BY 4\.0/);
+    assert.match(await id("sight-set-counts").textContent(), /8: category 1, corrupted or cropped88/);
+    await id("sight-set-picture").selectOption({ label: "category8/1-bear-defocus_blur-4.jpg (most people: bear)" });
+    await page.getByText("category8/1-bear-defocus_blur-4.jpg, clean").waitFor({ timeout: MINUTE });
+    assert.match(await id("sight-distance").textContent(), /Model to the label of this picture \(most people: bear\)/);
+    await id("sight-crops").check();
+    await id("sight-set-run").click();
+    await page.getByText(/42 of 42 pictures have an answer/).waitFor({ timeout: 4 * MINUTE });
+    assert.match(await id("sight-figures").textContent(), /8: category 1, corrupted/);
+    assert.match(await id("sight-figures").textContent(), /Pictures: VisAlign open test set/);
+    await id("sight-function").selectOption("tapudd");
+    await page.getByText(/20 clean pictures of 10 of the ten classes/).first().waitFor();
+    await id("sight-function").selectOption("crops");
+    await page.getByText(/Confidence: entropy over five crops/).first().waitFor();
+    await shoot(page, "sight-archive");
+    settle();
+    // Hostile: no archive, and one without a picture of any category.
+    await id("sight-archive").setInputFiles({ name: "x.zip", mimeType: "application/zip", buffer: Buffer.from("PK no archive") });
+    await page.getByText(/no ZIP archive that can be read/).first().waitFor({ timeout: MINUTE });
+  } finally {
+    await browser.close();
+    await site.close();
+  }
+});
+
 test("a file that is no picture and a model that is none are told in words", { skip }, async () => {
   const site = await startSite({ model: true });
   const browser = await startBrowser("cpu");
