@@ -22,6 +22,7 @@ pub mod pressure;
 pub mod prompt_format;
 pub mod self_knowledge;
 pub mod token_shift;
+pub mod unanswerable_pictures;
 pub mod visalign;
 
 use super::task::TaskEntry;
@@ -32,6 +33,7 @@ pub const TASKS: &[TaskEntry] = &[
     self_knowledge::ENTRY,
     knowns::ENTRY,
     misconceptions::ENTRY,
+    unanswerable_pictures::ENTRY,
     honest_prompt::ENTRY,
     pressure::ENTRY,
     persona_sycophancy::ENTRY,
