@@ -4,15 +4,16 @@ export PATH := $(HOME)/.cargo/bin:$(CURDIR)/.tools/node_modules/.bin:$(PATH)
 PORT ?= 8080
 MODEL := SmolLM2-135M-Instruct.Q4_1.gguf
 VISION_MODEL := efficientnet-lite0.safetensors
+MINILM := all-MiniLM-L6-v2.safetensors
 SOURCES := $(shell find src public styles tools index.html Trunk.toml Cargo.toml Cargo.lock .cargo -type f 2>/dev/null)
 # Prints the seconds of one step: $(call timed,name,command)
 timed = @start=$$SECONDS; echo "== $(1)"; { $(2); }; code=$$?; echo "== $(1): $$((SECONDS - start)) s"; exit $$code
 WASM := --target wasm32-unknown-unknown --no-default-features --features web
 
-.PHONY: serve test setup setup-test model model-gemma model-vision build fmt lint test-native test-e2e test-real bench
+.PHONY: serve test setup setup-test model model-gemma model-vision model-minilm build fmt lint test-native test-e2e test-real bench
 
-serve: build model model-vision
-	@mkdir -p dist/models && for file in $(MODEL) $(VISION_MODEL); do ln -f models-cache/$$file dist/models/$$file 2>/dev/null || cp models-cache/$$file dist/models/; done
+serve: build model model-vision model-minilm
+	@mkdir -p dist/models && for file in $(MODEL) $(VISION_MODEL) $(MINILM); do ln -f models-cache/$$file dist/models/$$file 2>/dev/null || cp models-cache/$$file dist/models/; done
 	@PORT=$(PORT) node tools/serve.mjs dist $(PORT)
 
 setup:
@@ -29,6 +30,9 @@ model:
 
 model-vision:
 	@python3 tools/model.py vision
+
+model-minilm:
+	@python3 tools/model.py minilm
 
 build: setup
 	@$(MAKE) --no-print-directory dist/index.html
@@ -47,10 +51,10 @@ lint:
 test-native:
 	$(call timed,native tests,cargo test --lib --test it)
 
-test-real: model model-gemma model-vision
+test-real: model model-gemma model-vision model-minilm
 	$(call timed,real model tests,LIKEWISE_MODEL=$(CURDIR)/models-cache/$(MODEL) cargo test --test real)
 
-test-e2e: build model model-vision setup-test
+test-e2e: build model model-vision model-minilm setup-test
 	$(call timed,browser tests,cd tests/e2e && LIKEWISE_MODEL=$(CURDIR)/models-cache/$(MODEL) node --test --test-concurrency=1 specs/*.spec.mjs)
 
 # Measures the default model natively, on the graphics card (or its software stand-in) and on the processor.

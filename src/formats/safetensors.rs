@@ -1,5 +1,5 @@
 //! Safetensors: a JSON table of names, types, shapes and byte ranges, then the bytes
-//! (<https://github.com/huggingface/safetensors#format>). Only `F32` tensors are read.
+//! (<https://github.com/huggingface/safetensors#format>). `F32` and `F16` tensors are read, as `f32`.
 
 use std::collections::BTreeMap;
 
@@ -20,6 +20,7 @@ struct Entry {
 /// A file in memory.
 pub struct Safetensors<'a> {
     entries: BTreeMap<String, Entry>,
+    metadata: BTreeMap<String, String>,
     data: &'a [u8],
 }
 
@@ -41,39 +42,49 @@ impl<'a> Safetensors<'a> {
         let (table, data) =
             rest.split_at_checked(length).ok_or(FormatError::Truncated { needed: 8 + length as u64, total })?;
         let mut table: BTreeMap<String, serde_json::Value> = serde_json::from_slice(table).map_err(damaged)?;
-        table.remove("__metadata__");
+        let metadata = table.remove("__metadata__").and_then(|it| serde_json::from_value(it).ok()).unwrap_or_default();
         let mut entries = BTreeMap::new();
         for (name, value) in table {
             entries.insert(name, serde_json::from_value(value).map_err(damaged)?);
         }
-        Ok(Self { entries, data })
+        Ok(Self { entries, metadata, data })
     }
 
-    /// The little-endian bytes of an `F32` tensor of this shape.
-    ///
-    /// # Errors
-    /// [`FormatError::MissingTensor`], [`FormatError::Shape`], [`FormatError::Quantization`] for another type,
-    /// [`FormatError::Header`] for a range outside of the file.
-    pub fn bytes(&self, name: &str, shape: &[usize]) -> Result<&'a [u8], FormatError> {
+    /// A text of the table's metadata.
+    pub fn metadata(&self, name: &str) -> Option<&str> {
+        self.metadata.get(name).map(String::as_str)
+    }
+
+    /// The little-endian bytes of a tensor of this shape, and whether its values have 16 bits.
+    fn bytes(&self, name: &str, shape: &[usize]) -> Result<(&'a [u8], bool), FormatError> {
         let entry = self.entries.get(name).ok_or_else(|| FormatError::MissingTensor { name: name.to_owned() })?;
         if entry.shape != shape {
             let (expected, found) = (shape.to_vec(), entry.shape.clone());
             return Err(FormatError::Shape { name: name.to_owned(), expected, found });
         }
-        if entry.dtype != "F32" {
-            return Err(FormatError::Quantization { tensor: name.to_owned(), dtype: entry.dtype.clone() });
-        }
+        let width = match entry.dtype.as_str() {
+            "F32" => 4,
+            "F16" => 2,
+            other => return Err(FormatError::Quantization { tensor: name.to_owned(), dtype: other.to_owned() }),
+        };
+        // A product beyond any memory matches no range.
+        let length = shape.iter().try_fold(width, |bytes: usize, side| bytes.checked_mul(*side));
         let (start, end) = entry.data_offsets;
-        let bytes = self.data.get(start..end).filter(|bytes| bytes.len() == shape.iter().product::<usize>() * 4);
-        bytes.ok_or_else(|| damaged(format!("tensor {name} is not where the table says")))
+        let bytes = self.data.get(start..end).filter(|bytes| Some(bytes.len()) == length);
+        let bytes = bytes.ok_or_else(|| damaged(format!("tensor {name} is not where the table says")))?;
+        Ok((bytes, width == 2))
     }
 
-    /// The values of an `F32` tensor of this shape.
+    /// The values of a tensor of this shape.
     ///
     /// # Errors
-    /// As [`Self::bytes`].
+    /// [`FormatError::MissingTensor`], [`FormatError::Shape`], [`FormatError::Quantization`] for another type,
+    /// [`FormatError::Header`] for a range outside of the file.
     pub fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, FormatError> {
-        let bytes = self.bytes(name, shape)?;
+        let (bytes, half) = self.bytes(name, shape)?;
+        if half {
+            return Ok(bytes.as_chunks::<2>().0.iter().map(|word| half::f16::from_le_bytes(*word).to_f32()).collect());
+        }
         Ok(bytes.as_chunks::<4>().0.iter().map(|word| f32::from_le_bytes(*word)).collect())
     }
 
@@ -93,11 +104,13 @@ mod tests {
 
     #[test]
     fn tensors_are_read_and_damage_is_named() {
-        let table = r#"{"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"I64","shape":[1],"data_offsets":[0,8]},"c":{"dtype":"F32","shape":[3],"data_offsets":[0,12]}}"#;
-        let bytes = file(table, &[0, 0, 128, 63, 0, 0, 0, 64]);
+        let table = r#"{"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"I64","shape":[1],"data_offsets":[0,8]},"c":{"dtype":"F32","shape":[3],"data_offsets":[0,16]},"h":{"dtype":"F16","shape":[2],"data_offsets":[8,12]}}"#;
+        let bytes = file(table, &[0, 0, 128, 63, 0, 0, 0, 64, 0, 0x3c, 0, 0xc0]);
         let tensors = Safetensors::new(&bytes).unwrap();
         assert_eq!(tensors.values("a", &[2]).unwrap(), [1.0, 2.0]);
         assert_eq!(tensors.shape("b"), Some([1].as_slice()));
+        assert_eq!(tensors.metadata("format"), Some("pt"));
+        assert_eq!(tensors.values("h", &[2]).unwrap(), [1.0, -2.0]);
         assert!(matches!(tensors.values("a", &[1, 2]), Err(FormatError::Shape { .. })));
         assert!(matches!(tensors.values("b", &[1]), Err(FormatError::Quantization { .. })));
         assert!(matches!(tensors.values("c", &[3]), Err(FormatError::Header { .. })));

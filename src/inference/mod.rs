@@ -4,6 +4,7 @@ pub mod chat_template;
 mod choices;
 pub mod compare;
 pub mod cpu_engine;
+pub mod encoder_engine;
 pub mod error;
 pub mod forward;
 mod generate;

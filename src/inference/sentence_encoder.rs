@@ -5,6 +5,7 @@ use serde::Deserialize;
 use tokenizers::Tokenizer;
 use tokenizers::utils::truncation::TruncationParams;
 
+use crate::cpu::dense::{Activation, LayerNorm, Linear, add, attend, dot};
 use crate::eval::engine::EngineError;
 use crate::formats::FormatError;
 use crate::formats::safetensors::Safetensors;
@@ -24,71 +25,6 @@ struct Config {
     vocab_size: usize,
     layer_norm_eps: f32,
     hidden_act: String,
-}
-
-/// `y = W x + b`, row by row.
-struct Linear {
-    /// (outputs, inputs).
-    weight: Vec<f32>,
-    bias: Vec<f32>,
-}
-
-impl Linear {
-    fn read(file: &Safetensors<'_>, name: &str, n_out: usize, n_in: usize) -> Result<Self, FormatError> {
-        Ok(Self {
-            weight: file.values(&format!("{name}.weight"), &[n_out, n_in])?,
-            bias: file.values(&format!("{name}.bias"), &[n_out])?,
-        })
-    }
-
-    /// `x`: (T, inputs) to (T, outputs).
-    fn apply(&self, x: &[f32]) -> Vec<f32> {
-        let n_in = self.weight.len() / self.bias.len();
-        let mut out = Vec::with_capacity(x.len() / n_in * self.bias.len());
-        for row in x.chunks_exact(n_in) {
-            out.extend(self.weight.chunks_exact(n_in).zip(&self.bias).map(|(weight, bias)| dot(weight, row) + bias));
-        }
-        out
-    }
-}
-
-/// Eight sums side by side, so that the loop becomes SIMD; the order of addition is fixed.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0_f32; 8];
-    let (a, a_rest) = a.as_chunks::<8>();
-    let (b, b_rest) = b.as_chunks::<8>();
-    for (a, b) in a.iter().zip(b) {
-        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-            *sum += a * b;
-        }
-    }
-    sums.iter().sum::<f32>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
-}
-
-struct LayerNorm {
-    weight: Vec<f32>,
-    bias: Vec<f32>,
-    eps: f32,
-}
-
-impl LayerNorm {
-    fn read(file: &Safetensors<'_>, name: &str, n: usize, eps: f32) -> Result<Self, FormatError> {
-        let weight = file.values(&format!("{name}.weight"), &[n])?;
-        Ok(Self { weight, bias: file.values(&format!("{name}.bias"), &[n])?, eps })
-    }
-
-    /// In place, row by row.
-    fn apply(&self, x: &mut [f32]) {
-        let n = self.weight.len();
-        for row in x.chunks_exact_mut(n) {
-            let mean = row.iter().sum::<f32>() / n as f32;
-            let variance = row.iter().map(|value| (value - mean) * (value - mean)).sum::<f32>() / n as f32;
-            let scale = 1.0 / (variance + self.eps).sqrt();
-            for ((value, weight), bias) in row.iter_mut().zip(&self.weight).zip(&self.bias) {
-                *value = (*value - mean) * scale * weight + bias;
-            }
-        }
-    }
 }
 
 struct Layer {
@@ -168,6 +104,21 @@ impl SentenceEncoder {
         })
     }
 
+    /// From one file that carries tokenizer and configuration in its metadata, as `tools/model.py minilm` makes it.
+    ///
+    /// # Errors
+    /// As [`Self::new`]; [`FormatError::MissingKey`] where the file does not carry them.
+    pub fn from_bundle(bytes: &[u8]) -> Result<Self, FormatError> {
+        let file = Safetensors::new(bytes)?;
+        let text = |name: &str| file.metadata(name).ok_or_else(|| FormatError::MissingKey { key: name.to_owned() });
+        Self::new(bytes, text("tokenizer.json")?.as_bytes(), text("config.json")?.as_bytes())
+    }
+
+    /// Most tokens of a text that are read.
+    pub fn max_tokens(&self) -> usize {
+        MAX_TOKENS.min(self.config.max_position_embeddings)
+    }
+
     /// Ids of a text with the tokens that the model puts around it.
     ///
     /// # Errors
@@ -182,14 +133,8 @@ impl SentenceEncoder {
     /// # Errors
     /// [`EngineError::Tokenize`], [`EngineError::EmptyInput`], [`EngineError::NotANumber`].
     pub fn embed(&self, text: &str) -> Result<Vec<f32>, EngineError> {
-        let states = self.states(&self.tokens(text)?)?;
-        let n = self.config.hidden_size;
-        let mut mean = vec![0.0_f32; n];
-        for row in states.chunks_exact(n) {
-            for (sum, value) in mean.iter_mut().zip(row) {
-                *sum += value;
-            }
-        }
+        let mut mean = Vec::new();
+        self.pass(&self.tokens(text)?, |states| mean = self.mean(states))?;
         let length = dot(&mean, &mean).sqrt();
         if !length.is_finite() || length == 0.0 {
             return Err(EngineError::NotANumber);
@@ -197,8 +142,36 @@ impl SentenceEncoder {
         Ok(mean.into_iter().map(|value| value / length).collect())
     }
 
-    /// States after the last layer, (T, `hidden_size`).
-    fn states(&self, tokens: &[u32]) -> Result<Vec<f32>, EngineError> {
+    /// Tokens of a text, and the mean of their states before the first layer and after each; the last one points where
+    /// the embedding does.
+    ///
+    /// # Errors
+    /// As [`Self::embed`].
+    pub fn layers(&self, text: &str) -> Result<(u32, Vec<Vec<f32>>), EngineError> {
+        let tokens = self.tokens(text)?;
+        let mut means = Vec::with_capacity(self.layers.len() + 1);
+        self.pass(&tokens, |states| means.push(self.mean(states)))?;
+        if means.iter().flatten().any(|value| !value.is_finite()) {
+            return Err(EngineError::NotANumber);
+        }
+        Ok((tokens.len() as u32, means))
+    }
+
+    /// The mean over tokens.
+    fn mean(&self, states: &[f32]) -> Vec<f32> {
+        let n = self.config.hidden_size;
+        let mut mean = vec![0.0_f32; n];
+        for row in states.chunks_exact(n) {
+            for (sum, value) in mean.iter_mut().zip(row) {
+                *sum += value;
+            }
+        }
+        let n_tokens = (states.len() / n).max(1) as f32;
+        mean.into_iter().map(|sum| sum / n_tokens).collect()
+    }
+
+    /// Hands on the states before the first layer and after each, (T, `hidden_size`).
+    fn pass(&self, tokens: &[u32], mut after: impl FnMut(&[f32])) -> Result<(), EngineError> {
         if tokens.is_empty() {
             return Err(EngineError::EmptyInput);
         }
@@ -214,53 +187,26 @@ impl SentenceEncoder {
             x.extend(word.iter().zip(&place).zip(&segment).map(|((a, b), c)| a + b + c));
         }
         self.norm.apply(&mut x);
+        after(&x);
         for layer in &self.layers {
             self.block(layer, &mut x);
+            after(&x);
         }
-        Ok(x)
+        Ok(())
     }
 
     /// One block, in place; norms stand after the additions.
     fn block(&self, layer: &Layer, x: &mut [f32]) {
-        let add = |x: &mut [f32], y: &[f32]| x.iter_mut().zip(y).for_each(|(x, y)| *x += y);
         let (q, k, v) = (layer.query.apply(x), layer.key.apply(x), layer.value.apply(x));
-        add(x, &layer.output.apply(&self.attend(&q, &k, &v)));
+        add(
+            x,
+            &layer.output.apply(&attend(&q, &k, &v, (self.config.hidden_size, self.config.num_attention_heads), false)),
+        );
         layer.attention_norm.apply(x);
         let mut up = layer.up.apply(x);
-        for value in &mut up {
-            // The exact GELU, as BERT has it.
-            *value = (0.5 * f64::from(*value) * (1.0 + libm::erf(f64::from(*value) * std::f64::consts::FRAC_1_SQRT_2)))
-                as f32;
-        }
+        Activation::Gelu.apply(&mut up);
         add(x, &layer.down.apply(&up));
         layer.output_norm.apply(x);
-    }
-
-    /// Attention of every token to every token, head by head.
-    fn attend(&self, q: &[f32], k: &[f32], v: &[f32]) -> Vec<f32> {
-        let n = self.config.hidden_size;
-        let head = n / self.config.num_attention_heads;
-        let scale = 1.0 / (head as f32).sqrt();
-        let mut out = vec![0.0_f32; q.len()];
-        for (q, out) in q.chunks_exact(n).zip(out.chunks_exact_mut(n)) {
-            for start in (0..n).step_by(head) {
-                let range = start..start + head;
-                let mut weights: Vec<f32> =
-                    k.chunks_exact(n).map(|k| dot(&q[range.clone()], &k[range.clone()]) * scale).collect();
-                let top = weights.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                let mut sum = 0.0;
-                for weight in &mut weights {
-                    *weight = libm::expf(*weight - top);
-                    sum += *weight;
-                }
-                for (weight, v) in weights.iter().zip(v.chunks_exact(n)) {
-                    for (out, v) in out[range.clone()].iter_mut().zip(&v[range.clone()]) {
-                        *out += weight / sum * v;
-                    }
-                }
-            }
-        }
-        out
     }
 }
 
@@ -295,6 +241,11 @@ mod tests {
             let cosine = dot(&found, &case.embedding);
             let worst = found.iter().zip(&case.embedding).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(cosine > 0.999_99 && worst < 1e-4, "{:?}: {cosine} {worst}", case.text);
+            let (n_tokens, layers) = encoder.layers(&case.text).unwrap();
+            assert_eq!((n_tokens as usize, layers.len()), (case.tokens.len(), 3));
+            let last = &layers[2];
+            let cosine = dot(last, &case.embedding) / dot(last, last).sqrt();
+            assert!(cosine > 0.999_99, "{:?}: {cosine}", case.text);
         }
     }
 
@@ -310,6 +261,7 @@ mod tests {
         assert!(matches!(wrong(&deeper), Some(FormatError::MissingTensor { .. })));
         let cut = SentenceEncoder::new(&WEIGHTS[..100], TOKENIZER, CONFIG).err();
         assert!(matches!(cut, Some(FormatError::Truncated { .. })));
+        assert!(matches!(SentenceEncoder::from_bundle(WEIGHTS).err(), Some(FormatError::MissingKey { .. })));
         let torn = SentenceEncoder::new(WEIGHTS, b"{", CONFIG).err();
         assert!(matches!(torn, Some(FormatError::Tokenizer { .. })));
     }

@@ -40,7 +40,7 @@ use pages::sight_page::SightPage;
 use pages::similarity_page::SimilarityPage;
 use pages::suite_page::SuitePage;
 use pages::tasks_page::TasksPage;
-use sight_state::SightState;
+use sight_state::{EncoderState, SightState};
 use state::State;
 
 /// Address of the site's root with a slash at its end, from the page's `<base>`, made absolute so that it stays
@@ -72,6 +72,7 @@ pub fn App() -> impl IntoView {
     let state = State::start(root, ids);
     provide_context(state);
     provide_context(SightState::new(state));
+    provide_context(EncoderState::new(state));
     view! {
         <Router base=path>
             <a class="skip-link" href="#main" on:click=|event| { event.prevent_default(); focus_heading(); }>"Skip to content"</a>

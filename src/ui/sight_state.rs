@@ -31,18 +31,27 @@ pub struct SightState {
     /// The view that is wanted; the worker follows as fast as it can.
     pub wanted: RwSignal<Option<View>>,
     state: State,
+    /// The worker, and where its list of models is.
+    worker: &'static str,
+    catalog: &'static str,
     client: StoredValue<Option<WorkerClient>, LocalStorage>,
     queue: StoredValue<Rc<Queue>, LocalStorage>,
     own: StoredValue<Option<OwnPicture>, LocalStorage>,
 }
 
 impl SightState {
-    /// Without a worker yet.
+    /// Of the page about pictures, without a worker yet.
     pub fn new(state: State) -> Self {
+        Self::of(state, "vision_worker", "models/vision.json")
+    }
+
+    fn of(state: State, worker: &'static str, catalog: &'static str) -> Self {
         Self {
             sight: RwSignal::default(),
             wanted: RwSignal::new(None),
             state,
+            worker,
+            catalog,
             client: StoredValue::new_local(None),
             queue: StoredValue::new_local(Rc::default()),
             own: StoredValue::new_local(None),
@@ -55,8 +64,8 @@ impl SightState {
         files: impl IntoIterator<Item = &'a web_sys::File>,
     ) -> Option<CommandId> {
         if self.client.with_value(Option::is_none) {
-            let Some(loader) = loader_of("vision_worker") else {
-                self.state.notify(NoticeKind::WorkerStopped, "the page does not say where vision_worker is".to_owned());
+            let Some(loader) = loader_of(self.worker) else {
+                self.state.notify(NoticeKind::WorkerStopped, format!("the page does not say where {} is", self.worker));
                 return None;
             };
             let url = format!("{}{loader}", self.state.site_root());
@@ -159,7 +168,7 @@ impl SightState {
     }
 
     async fn card(self) -> Result<ModelOrigin, String> {
-        let text = self.state.fetch_text("models/vision.json").await?;
+        let text = self.state.fetch_text(self.catalog).await?;
         let catalog: Catalog = serde_json::from_str(&text).map_err(|error| error.to_string())?;
         let card = catalog.models.into_iter().find(|card| card.id == catalog.default);
         card.map(|card| ModelOrigin::Catalog { card: Box::new(card) }).ok_or_else(|| "the list is empty".to_owned())
@@ -218,6 +227,11 @@ impl SightState {
 
     /// Runs the pictures of a set; results are saved as they come.
     pub fn run(self, items: &[Item], seed: u64) {
+        self.run_task(visalign::ENTRY.info.id, items, seed);
+    }
+
+    /// Runs a task over items; results are saved as they come.
+    pub fn run_task(self, task_id: &str, items: &[Item], seed: u64) {
         let lines: Result<Vec<String>, _> = items.iter().map(serde_json::to_string).collect();
         let items_jsonl = match lines {
             Ok(lines) => lines.join("\n"),
@@ -225,7 +239,7 @@ impl SightState {
         };
         let run_id = platform::random_id();
         let settings = Settings { seed, ..Settings::default() };
-        let task_id = visalign::ENTRY.info.id.to_owned();
+        let task_id = task_id.to_owned();
         let make = |id| Command::Run { id, run_id, task_id, settings, items_jsonl, done: Vec::new(), suite: None };
         if let Some(id) = self.send(make, None) {
             self.sight.update(|sight| sight.runs.start(id, Vec::new()));
@@ -247,6 +261,22 @@ impl SightState {
         results.sort_by_key(|result| result.index);
         Some((run, results))
     }
+}
+
+/// The worker with the encoder of sentences, of the page about similarity.
+#[derive(Clone, Copy)]
+pub struct EncoderState(pub SightState);
+
+impl EncoderState {
+    /// Without a worker yet.
+    pub fn new(state: State) -> Self {
+        Self(SightState::of(state, "cpu_worker", "models/encoders.json"))
+    }
+}
+
+/// The encoder of sentences, from the context that the app provides.
+pub fn use_encoder() -> SightState {
+    expect_context::<EncoderState>().0
 }
 
 /// The state of the page about pictures, from the context that the app provides.

@@ -8,6 +8,7 @@
 
 mod files;
 mod gemma;
+mod minilm;
 #[path = "../it/png_file.rs"]
 mod png_file;
 mod tokenizers;

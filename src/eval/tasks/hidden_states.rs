@@ -40,7 +40,11 @@ fn summary(results: &[ItemResult]) -> TaskSummary {
             counted(read.len(), "word", "words")
         ),
         metrics: vec![tokens],
-        notes: vec![format!("States are the mean over a word's own tokens after the carrier \"{CARRIER}\".")],
+        notes: vec![if read.iter().any(|it| !it.item.part("carrier").is_empty()) {
+            format!("States are the mean over a word's own tokens after the carrier \"{CARRIER}\".")
+        } else {
+            "States are the mean over all tokens of the word alone, as a sentence encoder is pooled.".to_owned()
+        }],
         ..TaskSummary::default()
     }
 }
@@ -64,6 +68,15 @@ pub fn word_items<S: AsRef<str>>(words: &[S], pool: Pool) -> Vec<Item> {
             ..Item::default()
         })
         .collect()
+}
+
+/// The words alone, for a sentence encoder.
+pub fn embedding_items<S: AsRef<str>>(words: &[S]) -> Vec<Item> {
+    let mut items = word_items(words, Pool::Mean);
+    for item in &mut items {
+        item.parts.insert("carrier".to_owned(), String::new());
+    }
+    items
 }
 
 struct HiddenStates;

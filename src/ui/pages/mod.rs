@@ -15,7 +15,7 @@ pub mod models_page;
 pub mod results_page;
 pub mod run_page;
 pub mod sight_page;
-mod sight_set;
+pub mod sight_set;
 pub mod similarity_page;
 pub mod similarity_view;
 pub mod suite_beside;

@@ -33,7 +33,7 @@ const FEW_SEVERITIES: [u8; 4] = [1, 4, 7, 10];
 
 /// What a person chose on the page.
 #[derive(Clone, Copy)]
-pub(super) struct Choices {
+pub struct Choices {
     pub(super) source: RwSignal<String>,
     operation: RwSignal<Operation>,
     severity: RwSignal<u8>,

@@ -55,7 +55,7 @@ fn preview(set: &PictureSet) -> impl IntoView + use<> {
 
 /// Opens a set and runs it.
 #[component]
-pub(super) fn PictureSetPanel(sight: SightState, choices: Choices) -> impl IntoView {
+pub fn PictureSetPanel(sight: SightState, choices: Choices) -> impl IntoView {
     let ready = move || sight.sight.with(|sight| sight.models.loaded.is_some());
     let busy = move || sight.sight.with(|sight| sight.runs.command().is_some());
     let opening = move || sight.sight.with(crate::app::sight::Sight::is_opening);

@@ -6,15 +6,16 @@ use leptos::task::spawn_local;
 use leptos_router::hooks::use_query_map;
 use wasm_bindgen::JsCast;
 
-use super::models_page::NeedsModel;
+use super::models_page::{LoadProgress, NeedsModel};
 use super::run_page::{status_in_words, time_left};
 use super::similarity_view::SimilarityView;
+use crate::app::bytes_in_words;
 use crate::eval::engine::{Pool, Sampling};
 use crate::eval::item::Item;
 use crate::eval::run::{Method, PromptFormat, Run, RunStatus, Settings};
 use crate::eval::runner::sha256_hex;
 use crate::eval::stimuli::{self, Imported, Reference, StimulusSet, sets_from_json};
-use crate::eval::tasks::hidden_states::word_items;
+use crate::eval::tasks::hidden_states::{embedding_items, word_items};
 use crate::eval::tasks::odd_one_out::{random_triplets, triplet_item};
 use crate::eval::tasks::pair_rating::{N_WORDINGS, pair_items, with_wordings};
 use crate::protocol::NoticeKind;
@@ -27,10 +28,13 @@ use crate::ui::Heading;
 use crate::ui::components::counts::Counts;
 use crate::ui::components::field::NumberField;
 use crate::ui::components::progress_bar::ProgressBar;
+use crate::ui::sight_state::{SightState, use_encoder};
 use crate::ui::state::{State, use_state};
 
 /// Where the site's own sets are.
 const SETS_PATH: &str = "stimuli/words.json";
+/// Size of the encoder's file in bytes, for the button that loads it.
+const ENCODER_BYTES: u64 = 45_972_344;
 /// Most words whose hidden states a browser keeps: every layer of each is about a hundred kilobytes.
 const MOST_STATES: usize = 150;
 /// Tokens of a written rating: room for a number and a word before it.
@@ -45,24 +49,31 @@ const OWN: &str = "own";
 enum Ask {
     Ratings,
     States,
+    Embeddings,
     Triplets,
 }
 
 impl Ask {
-    const ALL: [Self; 3] = [Self::Ratings, Self::States, Self::Triplets];
+    const ALL: [Self; 4] = [Self::Ratings, Self::States, Self::Embeddings, Self::Triplets];
 
     fn task_id(self) -> &'static str {
         match self {
             Self::Ratings => TASKS[0],
-            Self::States => TASKS[1],
+            Self::States | Self::Embeddings => TASKS[1],
             Self::Triplets => TASKS[2],
         }
+    }
+
+    /// Value of the choice in the form.
+    fn id(self) -> &'static str {
+        if self == Self::Embeddings { "embeddings" } else { self.task_id() }
     }
 
     fn words(self) -> &'static str {
         match self {
             Self::Ratings => "Ratings of pairs, 1 to 7",
             Self::States => "Hidden states at every layer",
+            Self::Embeddings => "Sentence embeddings (all-MiniLM-L6-v2)",
             Self::Triplets => "Odd one out of three",
         }
     }
@@ -92,6 +103,7 @@ impl Form {
             Ask::States => {
                 word_items(&set.words, if self.last_token.get_untracked() { Pool::Last } else { Pool::Mean })
             }
+            Ask::Embeddings => embedding_items(&set.words),
             Ask::Triplets => {
                 let most = self.n_triplets.get_untracked() as usize;
                 let judged = reference.map(|it| it.triplets.as_slice()).unwrap_or_default();
@@ -215,6 +227,29 @@ async fn take_file(
     }
 }
 
+/// Loads the encoder of sentences, which is another model than the one that talks.
+#[component]
+fn NeedsEncoder(encoder: SightState) -> impl IntoView {
+    let models = Signal::derive(move || encoder.sight.with(|it| it.models.clone()));
+    let idle = move || models.with(|it| it.loaded.is_none() && it.loading.is_none());
+    view! {
+        <LoadProgress models=models on_cancel=Callback::new(move |()| encoder.cancel_load()) />
+        {move || models.with(|it| it.loaded.clone()).map(|loaded| view! {
+            <p class="device-line cpu" data-testid="encoder-loaded">
+                {loaded.info.model_name.clone()} " is ready on the processor, " {bytes_in_words(loaded.heap_bytes)} " of memory."
+            </p>
+        })}
+        <Show when=idle>
+            <section class="panel" data-testid="needs-encoder">
+                <p>"Embeddings come from an encoder of sentences that runs in this browser beside any other model."</p>
+                <button type="button" class="primary" data-testid="encoder-load" on:click=move |_| encoder.load(None)>
+                    {format!("Load all-MiniLM-L6-v2 ({})", bytes_in_words(ENCODER_BYTES))}
+                </button>
+            </section>
+        </Show>
+    }
+}
+
 /// The page.
 #[component]
 pub fn SimilarityPage() -> impl IntoView {
@@ -263,8 +298,14 @@ pub fn SimilarityPage() -> impl IntoView {
         let references = known.get().unwrap_or_default();
         sets.with(|sets| chosen_set(&chosen.get(), &own.get(), sets, &references))
     });
-    let busy = move || state.runs.with(|runs| runs.command().is_some());
-    let ready = move || state.models.get().loaded.is_some();
+    let encoder = use_encoder();
+    let embeds = move || form.ask.get() == Ask::Embeddings;
+    let busy = move || {
+        state.runs.with(|runs| runs.command().is_some()) || encoder.sight.with(|it| it.runs.command().is_some())
+    };
+    let ready = move || {
+        if embeds() { encoder.sight.with(|it| it.models.loaded.is_some()) } else { state.models.get().loaded.is_some() }
+    };
     let cost = move || match set.get() {
         Err(_) if chosen.get() == OWN && own.with(|own| own.trim().is_empty()) => {
             "Type at least three words.".to_owned()
@@ -288,6 +329,10 @@ pub fn SimilarityPage() -> impl IntoView {
                     )
                 }
                 Ask::States => format!("{n} words to read, every layer at once."),
+                Ask::Embeddings if n > MOST_STATES => {
+                    format!("{n} words are too many here (at most {MOST_STATES}); headless takes more.")
+                }
+                Ask::Embeddings => format!("{n} words to embed, each alone; the last layer is the embedding."),
                 Ask::Triplets => {
                     let judged = reference.map_or(0, |it| it.triplets.len());
                     let whose = if judged > 0 { ", those that people judged" } else { "" };
@@ -299,12 +344,17 @@ pub fn SimilarityPage() -> impl IntoView {
     };
     let can_start = move || {
         let fits = set.with(|set| {
-            set.as_ref().is_ok_and(|(set, _)| form.ask.get() != Ask::States || set.words.len() <= MOST_STATES)
+            set.as_ref().is_ok_and(|(set, _)| {
+                !matches!(form.ask.get(), Ask::States | Ask::Embeddings) || set.words.len() <= MOST_STATES
+            })
         });
         fits && ready() && !busy()
     };
     let start = move |()| {
         let Ok((set, reference)) = set.get_untracked() else { return };
+        if form.ask.get_untracked() == Ask::Embeddings {
+            return encoder.run_task(TASKS[1], &form.items(&set, None), form.seed.get_untracked());
+        }
         let lines: Result<Vec<String>, _> =
             form.items(&set, reference.as_ref()).iter().map(serde_json::to_string).collect();
         match lines {
@@ -319,7 +369,10 @@ pub fn SimilarityPage() -> impl IntoView {
     };
     // The run of this page that is going on or has just ended.
     let active = Memo::new(move |_| {
-        state.runs.with(|runs| runs.active.clone().filter(|it| TASKS.contains(&it.run.task_id.as_str())))
+        let own = encoder.sight.with(|it| it.runs.active.clone()).filter(|_| embeds());
+        own.or_else(|| {
+            state.runs.with(|runs| runs.active.clone().filter(|it| TASKS.contains(&it.run.task_id.as_str())))
+        })
     });
     Effect::new(move |earlier: Option<Option<String>>| {
         let ended =
@@ -376,7 +429,9 @@ pub fn SimilarityPage() -> impl IntoView {
     view! {
         <Heading text="Similarity" />
         <p>"How alike are things, to people and to a model? Ask the model to rate pairs, read its hidden states, or let it find the odd one out, and set the result beside people's judgments, a data set or another model."</p>
-        <NeedsModel what="its side of the comparison" />
+        <Show when=embeds fallback=|| view! { <NeedsModel what="its side of the comparison" /> }>
+            <NeedsEncoder encoder=encoder />
+        </Show>
         <form class="panel stack" on:submit=move |event| { event.prevent_default(); start(()); }>
             <h2>"Ask the model"</h2>
             <div class="form-grid">
@@ -388,10 +443,10 @@ pub fn SimilarityPage() -> impl IntoView {
                     <label for="ask">"Measure"</label>
                     <select id="ask" data-testid="ask" on:change=move |event| {
                         let value = event_target_value(&event);
-                        if let Some(ask) = Ask::ALL.into_iter().find(|it| it.task_id() == value) { form.ask.set(ask); }
+                        if let Some(ask) = Ask::ALL.into_iter().find(|it| it.id() == value) { form.ask.set(ask); }
                     }>
                         {Ask::ALL.into_iter().map(|it| view! {
-                            <option value=it.task_id() selected=move || form.ask.get() == it>{it.words()}</option>
+                            <option value=it.id() selected=move || form.ask.get() == it>{it.words()}</option>
                         }).collect_view()}
                     </select>
                 </div>
@@ -424,7 +479,7 @@ pub fn SimilarityPage() -> impl IntoView {
             <p role="status" data-testid="cost">{cost} {move || { let said = said.get(); (!said.is_empty()).then(|| format!(" {said}")) }}</p>
             <div class="row">
                 <button type="submit" class="primary" data-testid="similarity-start" disabled=move || !can_start()>"Start"</button>
-                <button type="button" data-testid="similarity-stop" disabled=move || !busy() on:click=move |_| state.cancel_run()>"Stop"</button>
+                <button type="button" data-testid="similarity-stop" disabled=move || !busy() on:click=move |_| if embeds() { encoder.cancel_run() } else { state.cancel_run() }>"Stop"</button>
             </div>
             <Show when=move || active.with(Option::is_some)>
                 <ProgressBar label=label progress=progress words=words />

@@ -12,6 +12,8 @@ export const MODEL_PATH = resolve(process.env.LIKEWISE_MODEL ?? join(ROOT, "mode
 export const VISION_FILE = "efficientnet-lite0.safetensors";
 export const VISION_PATH = resolve(process.env.LIKEWISE_VISION_MODEL ?? join(ROOT, "models-cache", VISION_FILE));
 export const GOLDEN = join(ROOT, "tests/golden/models");
+export const MINILM_FILE = "all-MiniLM-L6-v2.safetensors";
+export const MINILM_PATH = resolve(process.env.LIKEWISE_MINILM ?? join(ROOT, "models-cache", MINILM_FILE));
 const DIST = resolve(process.env.SITE_DIST ?? join(ROOT, "dist"));
 
 /**
@@ -25,10 +27,11 @@ export async function startSite({ model = false, ranges = false, open } = {}) {
   for (const name of readdirSync(DIST)) if (name !== "models") symlinkSync(join(DIST, name), join(folder, name));
   mkdirSync(join(folder, "models"));
   for (const name of readdirSync(join(DIST, "models"))) {
-    if (name !== MODEL_FILE && name !== VISION_FILE) symlinkSync(join(DIST, "models", name), join(folder, "models", name));
+    if (![MODEL_FILE, VISION_FILE, MINILM_FILE].includes(name)) symlinkSync(join(DIST, "models", name), join(folder, "models", name));
   }
   symlinkSync(MODEL_PATH, join(folder, "models", MODEL_FILE));
   if (existsSync(VISION_PATH)) symlinkSync(VISION_PATH, join(folder, "models", VISION_FILE));
+  if (existsSync(MINILM_PATH)) symlinkSync(MINILM_PATH, join(folder, "models", MINILM_FILE));
   const site = await serve({ folder, prefix: PREFIX, ranges, open });
   return { url: site.url, close: async () => { await site.close(); rmSync(folder, { recursive: true }); } };
 }
