@@ -4,12 +4,14 @@
 //! middle 224 x 224 is classified ([`efficientnet`]). [`engine::VisionEngine`] puts the three behind the one trait of
 //! engines.
 
+pub mod clip;
 pub mod corruption;
 mod corruption_parts;
 pub mod efficientnet;
 pub mod engine;
 pub mod jpeg;
 pub mod picture;
+pub mod vit;
 
 /// Names of the ImageNet-1k classes in the order of the logits (torchvision's list).
 const IMAGENET_LABELS: &str = include_str!("imagenet_labels.txt");

@@ -31,3 +31,4 @@ mod tasks;
 mod tidy;
 mod tokenizers;
 mod vision;
+mod vit;
