@@ -31,7 +31,7 @@ pub fn AboutPage() -> impl IntoView {
             <ul>
                 <li>"Only decoders of the families llama, qwen2, qwen3 and gemma3, in F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K and Q6_K; no language model that sees pictures."</li>
                 <li>"Similarity of words only: pictures are not there yet, and triplet files must name the words."</li>
-                <li>"Pictures: one classifier of ImageNet's classes, which knows six of VisAlign's ten; its abstention functions that need training pictures are fitted on the few clean pictures of a run. VisAlign's published set is opened after a conversion outside of the browser; none of its 900 pictures was at hand for tests."</li>
+                <li>"Pictures: one classifier of ImageNet's classes, which knows six of VisAlign's ten; its abstention functions that need training pictures are fitted on the few clean pictures of a run. VisAlign's published set is opened after a conversion outside of the browser; none of its 900 pictures was at hand for tests. Vision transformers and CLIP are in the code, proven on tiny models, and not on a page."</li>
                 <li>"Items and studies are in English only."</li>
                 <li>"A class hands in packets as files, pasted texts or QR codes; a camera reads codes only in browsers that find QR codes themselves. What is asked next is chosen before the session, not after each answer. A model takes part in similarity studies only, not in the other designs."</li>
                 <li>"A model this small is often wrong and sometimes rude; nothing it says is advice."</li>
