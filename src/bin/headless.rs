@@ -188,7 +188,7 @@ enum Command {
         /// Severities of every operation.
         #[arg(long, value_delimiter = ',', default_value = "1,4,7,10")]
         severities: Vec<u8>,
-        /// A ZIP archive of pictures in VisAlign's shape, in place of the built-in ones.
+        /// A ZIP archive of pictures in `VisAlign`'s shape, in place of the built-in ones.
         #[arg(long)]
         set: Option<PathBuf>,
         /// Looks at the four corners of each picture too (five times the work), for the function "crops".
@@ -259,7 +259,7 @@ enum Command {
     /// In: {"id","text"}; out: {"id","vector"}, a sentence embedding of length 1. Needs no GGUF model.
     Embed {
         /// File that `tools/model.py minilm` makes, or a folder with `model.safetensors`, `tokenizer.json` and
-        /// `config.json` of a BERT encoder (all-MiniLM-L6-v2).
+        /// `config.json` of a BERT encoder (`all-MiniLM-L6-v2`).
         #[arg(long)]
         encoder: PathBuf,
     },
@@ -1229,7 +1229,7 @@ struct FolderPictures {
 /// Pictures by their source.
 type SetPictures = BTreeMap<String, Vec<u8>>;
 
-/// Reads an archive of pictures in VisAlign's shape.
+/// Reads an archive of pictures in `VisAlign`'s shape.
 fn open_set(path: &Path) -> Result<(PictureSet, SetPictures), Failure> {
     let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let (pictures, tables): (Vec<_>, Vec<_>) = archive::unzip(&bytes, |path| is_picture(path) || is_table(path))?

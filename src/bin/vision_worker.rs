@@ -65,7 +65,7 @@ impl Loader for VisionLoader {
         paths: Vec<String>,
         files: Vec<File>,
     ) -> Result<PictureSet, String> {
-        engine.pictures_mut().open_set(name, paths, files).await
+        engine.pictures_mut().open_set(&name, paths, files).await
     }
 }
 

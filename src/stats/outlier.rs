@@ -98,9 +98,9 @@ impl Mahalanobis {
             .map(|(row, group)| row.iter().zip(&means[*group]).map(|(value, mean)| value - mean).collect())
             .collect();
         let mut gram = vec![0.0; n * n];
-        for i in 0..n {
-            for j in 0..=i {
-                let product = dot(&residuals[i], &residuals[j]);
+        for (i, a) in residuals.iter().enumerate() {
+            for (j, b) in residuals.iter().enumerate().take(i + 1) {
+                let product = dot(a, b);
                 gram[i * n + j] = product;
                 gram[j * n + i] = product;
             }

@@ -1,8 +1,8 @@
-//! Vision transformers (Dosovitskiy et al. 2021) of three published shapes: CLIP (Radford et al. 2021), SigLIP (Zhai et
-//! al. 2023) and DINOv2 (Oquab et al. 2023): picture in, one vector of pooled features out.
+//! Vision transformers (Dosovitskiy et al. 2021) of three published shapes: CLIP (Radford et al. 2021), `SigLIP` (Zhai et
+//! al. 2023) and `DINOv2` (Oquab et al. 2023): picture in, one vector of pooled features out.
 //!
 //! They share the block (norm before attention, norm before the dense layers, both added) and differ in what stands
-//! around it: CLIP has a class token and a norm before the blocks, SigLIP pools by attention of a learned probe, DINOv2
+//! around it: CLIP has a class token and a norm before the blocks, `SigLIP` pools by attention of a learned probe, `DINOv2`
 //! scales what each half of a block adds. The picture is always made as large as the positions of the file are, so that
 //! none has to be interpolated.
 
@@ -362,11 +362,11 @@ impl Vit {
         let mut patches = Vec::with_capacity(across * across * 3 * patch * patch);
         for place in 0..across * across {
             let (top, left) = (place / across * patch, place % across * patch);
-            for channel in 0..3 {
+            for (channel, (mean, deviation)) in mean.iter().zip(&deviation).enumerate() {
                 for row in top..top + patch {
                     for column in left..left + patch {
                         let value = f32::from(pixels[(row * side + column) * 3 + channel]) / 255.0;
-                        patches.push((value - mean[channel]) / deviation[channel]);
+                        patches.push((value - mean) / deviation);
                     }
                 }
             }

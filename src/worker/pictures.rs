@@ -46,7 +46,7 @@ impl SitePictures {
     ///
     /// # Errors
     /// One sentence: what cannot be read and why.
-    pub async fn open_set(&mut self, name: String, paths: Vec<String>, files: Vec<File>) -> Result<PictureSet, String> {
+    pub async fn open_set(&mut self, name: &str, paths: Vec<String>, files: Vec<File>) -> Result<PictureSet, String> {
         let mut found: Vec<(String, SetFile)> = Vec::new();
         let mut tables: Vec<(String, String)> = Vec::new();
         let mut digest = Sha256::new();
@@ -82,7 +82,7 @@ impl SitePictures {
         let mut key = runner::hex(&digest.finalize());
         key.truncate(12);
         let names: Vec<String> = found.iter().map(|(path, _)| path.clone()).collect();
-        let set = PictureSet::new(&name, &key, &names, &tables).map_err(|error| error.to_string())?;
+        let set = PictureSet::new(name, &key, &names, &tables).map_err(|error| error.to_string())?;
         self.set = found.into_iter().map(|(path, file)| (source_of(&key, &path), file)).collect();
         Ok(set)
     }

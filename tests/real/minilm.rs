@@ -1,4 +1,4 @@
-//! all-MiniLM-L6-v2 with its real weights, held to transformers with the published F32 weights (ours are kept as F16). The
+//! `all-MiniLM-L6-v2` with its real weights, held to transformers with the published F32 weights (ours are kept as F16). The
 //! file is what `make model-minilm` fetches, or the one named by `LIKEWISE_MINILM`.
 
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! A set of pictures in VisAlign's shape, opened from an archive or a folder: what is in it, one picture of it, all of
+//! A set of pictures in `VisAlign`'s shape, opened from an archive or a folder: what is in it, one picture of it, all of
 //! them.
 
 use leptos::prelude::*;
