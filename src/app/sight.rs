@@ -31,6 +31,8 @@ pub struct Sight {
     pub seen: Option<Seen>,
     /// The set that is being opened.
     opening: Option<CommandId>,
+    /// Why the last set could not be opened.
+    pub set_refused: Option<String>,
     /// The set that was opened last; its pictures are in the worker.
     pub set: Option<PictureSet>,
 }
@@ -51,6 +53,11 @@ impl Sight {
         self.opening.is_some()
     }
 
+    /// Whether this command opens a set: the page says itself what was wrong with it.
+    pub fn opens_set(&self, id: CommandId) -> bool {
+        self.opening == Some(id)
+    }
+
     /// Notes that a set was asked for.
     pub fn open_set(&mut self, id: CommandId) {
         self.opening = Some(id);
@@ -66,9 +73,13 @@ impl Sight {
             }
             Event::SetOpened { id, set } if self.opening == Some(*id) => {
                 self.opening = None;
+                self.set_refused = None;
                 self.set = Some(PictureSet::clone(set));
             }
-            Event::Failed { id, .. } if self.opening == Some(*id) => self.opening = None,
+            Event::Failed { id, detail, .. } if self.opening == Some(*id) => {
+                self.opening = None;
+                self.set_refused = Some(detail.clone());
+            }
             Event::Failed { id, .. } if self.looking.as_ref().is_some_and(|(looking, _)| looking == id) => {
                 self.looking = None;
             }

@@ -95,6 +95,7 @@ impl SightState {
         if !self.state.save_event(&event).await {
             return self.cancel_run();
         }
+        let failed_set = matches!(event, Event::Failed { id, .. } if self.sight.with_untracked(|it| it.opens_set(id)));
         let failed_look = matches!(event, Event::Failed { .. }) && self.sight.with_untracked(Sight::is_looking);
         self.sight.update(|sight| sight.apply(&event, platform::now_millis()));
         match event {
@@ -104,6 +105,7 @@ impl SightState {
             }
             Event::Looked { .. } | Event::RunEnded { .. } => self.follow(),
             Event::Notice { notice, detail } => self.state.notify(notice, detail),
+            Event::Failed { .. } if failed_set => {}
             Event::Failed { id, notice, detail } => {
                 self.state.notify(notice, detail);
                 if failed_look {

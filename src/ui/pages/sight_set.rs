@@ -55,10 +55,16 @@ fn preview(set: &PictureSet) -> impl IntoView + use<> {
 
 /// Opens a set and runs it.
 #[component]
-pub fn PictureSetPanel(sight: SightState, choices: Choices) -> impl IntoView {
+pub fn PictureSetPanel(
+    /// What the page knows and does.
+    sight: SightState,
+    /// What a person chose on the page.
+    choices: Choices,
+) -> impl IntoView {
     let ready = move || sight.sight.with(|sight| sight.models.loaded.is_some());
     let busy = move || sight.sight.with(|sight| sight.runs.command().is_some());
     let opening = move || sight.sight.with(crate::app::sight::Sight::is_opening);
+    let refused = move || sight.sight.with(|sight| sight.set_refused.clone());
     let set = Memo::new(move |_| sight.sight.with(|sight| sight.set.clone()));
     let open_archive = move |event: web_sys::Event| {
         if let Some((name, file)) = files_of(&event).into_iter().next() {
@@ -121,6 +127,7 @@ pub fn PictureSetPanel(sight: SightState, choices: Choices) -> impl IntoView {
                     _ => "",
                 }}
             </p>
+            {move || refused().map(|detail| view! { <p role="alert" data-testid="sight-set-refusal">"Not opened: " {detail} "."</p> })}
             {move || set.get().map(|set| preview(&set))}
             <Show when=move || set.with(Option::is_some)>
                 <div class="field">

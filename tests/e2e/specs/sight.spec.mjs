@@ -127,7 +127,9 @@ test("a set in VisAlign's shape is opened, looked at and run; what is none is re
     settle();
     // Hostile: no archive, and one without a picture of any category.
     await id("sight-archive").setInputFiles({ name: "x.zip", mimeType: "application/zip", buffer: Buffer.from("PK no archive") });
-    await page.getByText(/no ZIP archive that can be read/).first().waitFor({ timeout: MINUTE });
+    await id("sight-set-refusal").waitFor({ timeout: MINUTE });
+    assert.match(await id("sight-set-refusal").textContent(), /no ZIP archive that can be read/);
+    assert.match(await id("sight-set-said").textContent(), /shapes\.zip/, "the set before it stays");
   } finally {
     await browser.close();
     await site.close();
