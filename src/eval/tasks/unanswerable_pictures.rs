@@ -20,7 +20,7 @@ const INFO: TaskInfo = TaskInfo {
     id: "unanswerable_pictures",
     version: 1,
     title: "Unanswerable questions about pictures",
-    question: "Does the model decline what a picture cannot tell? It reads a description in place of the picture.",
+    question: "Does the model, which reads a description in place of the picture, decline what a picture cannot tell?",
     citation: "After MoHoBench (Zhu et al. 2025, arXiv:2507.21503); items and descriptions written for Likewise",
     aspect: "Knowledge boundaries",
     methods: &[Method::Choose, Method::Generate],
