@@ -784,6 +784,12 @@ pub async fn persist() -> bool {
     call_async(&storage, "persist", &[]).await.is_ok_and(|granted| granted.is_truthy())
 }
 
+/// Whether the browser has promised not to delete this origin's data on its own.
+pub async fn is_persisted() -> bool {
+    let Ok(storage) = storage() else { return false };
+    call_async(&storage, "persisted", &[]).await.is_ok_and(|granted| granted.is_truthy())
+}
+
 fn storage() -> Result<JsValue, JsValue> {
     let navigator = Reflect::get(&js_sys::global(), &"navigator".into())?;
     Reflect::get(&navigator, &"storage".into())

@@ -24,6 +24,7 @@ use leptos_router::path;
 use wasm_bindgen::JsCast;
 
 use crate::study::judgment::Input;
+use components::memory_banner::MemoryBanner;
 use components::notice_list::NoticeList;
 use pages::about_page::AboutPage;
 use pages::build_page::BuildPage;
@@ -78,6 +79,7 @@ pub fn App() -> impl IntoView {
             <a class="skip-link" href="#main" on:click=|event| { event.prevent_default(); focus_heading(); }>"Skip to content"</a>
             <Header />
             <NoticeList />
+            <MemoryBanner />
             <main id="main">
                 <FocusOnRoute />
                 <Routes fallback=|| view! { <Missing /> }>

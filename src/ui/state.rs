@@ -63,6 +63,8 @@ pub struct State {
     pub runs: RwSignal<Runs>,
     /// The study that is being built; it lasts as long as the page.
     pub draft: RwSignal<Draft>,
+    /// Whether records outlive the page.
+    pub is_durable: RwSignal<bool>,
     /// Notices.
     pub notices: RwSignal<Notices>,
     /// Changes whenever the cache of models may have changed.
@@ -132,6 +134,7 @@ impl State {
             chat: RwSignal::default(),
             runs: RwSignal::default(),
             draft: RwSignal::new(Draft::template(Kind::PairRating)),
+            is_durable: RwSignal::new(true),
             notices: RwSignal::default(),
             cache_version: RwSignal::new(0),
             records_version: RwSignal::new(0),
@@ -161,6 +164,7 @@ impl State {
         });
         spawn_local(async move {
             let (records, problem) = AnyStore::open().await;
+            state.is_durable.set(records.is_durable());
             state.records.set_value(Some(Rc::new(records)));
             state.records_version.update(|version| *version += 1);
             if let Some(error) = problem {
@@ -633,9 +637,16 @@ impl State {
         weights::estimate().await
     }
 
-    /// Asks the browser to keep this site's data.
+    /// Asks the browser not to delete this site's data on its own; some browsers ask the person.
     pub async fn keep_data(self) -> bool {
-        weights::persist().await
+        let granted = weights::persist().await;
+        self.records_version.update(|version| *version += 1);
+        granted
+    }
+
+    /// Whether the browser has promised to keep this site's data.
+    pub async fn is_data_kept(self) -> bool {
+        self.is_durable.get_untracked() && weights::is_persisted().await
     }
 
     /// Removes every record.

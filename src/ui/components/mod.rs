@@ -5,6 +5,7 @@ pub mod counts;
 pub mod dialog;
 pub mod field;
 pub mod item_view;
+pub mod memory_banner;
 pub mod notice_list;
 pub mod progress_bar;
 pub mod qr_sequence;

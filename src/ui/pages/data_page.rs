@@ -11,8 +11,8 @@ use crate::protocol::NoticeKind;
 use crate::store::Collection;
 use crate::ui::Heading;
 use crate::ui::components::dialog::ConfirmButton;
-use crate::ui::download;
-use crate::ui::state::{use_state, words_of};
+use crate::ui::components::memory_banner::save_everything;
+use crate::ui::state::use_state;
 
 fn name_of(collection: Collection) -> &'static str {
     match collection {
@@ -90,13 +90,20 @@ pub fn DataPage() -> impl IntoView {
         state.cache_version.get();
         async move { state.storage_estimate().await }
     });
+    let kept = LocalResource::new(move || {
+        state.records_version.get();
+        async move { state.is_data_kept().await }
+    });
+    let ask = move |_| {
+        spawn_local(async move {
+            let granted = state.keep_data().await;
+            said.set(if granted { "The browser has agreed." } else { "The browser did not agree." }.to_owned());
+        });
+    };
     let export = move |_| {
         spawn_local(async move {
-            if let Some(text) = state.export_all(with_recruitment.get_untracked()).await {
-                match download::offer("likewise-data.jsonl", "application/jsonl", &text) {
-                    Ok(()) => said.set("The file was handed to the browser to save.".to_owned()),
-                    Err(error) => state.notify(NoticeKind::Unexpected, words_of(&error)),
-                }
+            if save_everything(state, with_recruitment.get_untracked()).await {
+                said.set("The file was handed to the browser to save.".to_owned());
             }
         });
     };
@@ -155,6 +162,16 @@ pub fn DataPage() -> impl IntoView {
             </table></div> }
         })}
         <p data-testid="estimate">{move || estimate.get().flatten().map(|(used, quota)| format!("The browser says this site uses {} of {} it may use.", bytes_in_words(used), bytes_in_words(quota)))}</p>
+        <p data-testid="kept">{move || kept.get().map(|kept| if !state.is_durable.get() {
+            "It gives this page no storage at all: everything is gone when the page is closed."
+        } else if kept {
+            "It has promised not to delete any of it on its own."
+        } else {
+            "It may delete all of it when the disk runs full: export what you want to keep."
+        })}</p>
+        <Show when=move || kept.get() == Some(false) && state.is_durable.get()>
+            <p><button type="button" data-testid="ask-to-keep" on:click=ask>"Ask the browser to keep it"</button></p>
+        </Show>
         <CachedModels />
         <section class="stack">
             <h2>"Take it with you, bring it back, erase it"</h2>

@@ -241,7 +241,6 @@ impl Judging {
         self.withdrawn.set(false);
         match Session::begin(&study, platform::random_u64(), platform::random_id(), consent, now) {
             Ok(session) => spawn_local(async move {
-                self.state.keep_data().await;
                 self.lock.set_value(try_lock(&lock_name(&session.record().id)).await);
                 // With the study, so that exports can be read without asking where it came from.
                 let known: Option<Study> = self.state.get(Collection::Studies, &session.record().study_sha256).await;
@@ -273,10 +272,15 @@ impl Judging {
             Ok(Some(judgment)) => {
                 self.saving.set(true);
                 spawn_local(async move {
+                    let is_first = judgment.seq == 0;
                     if self.state.save(&[Record::of_judgment(&judgment)]).await {
                         self.session.set(Some(session));
                     }
                     self.saving.set(false);
+                    // Now there is something to keep. Some browsers ask the person, so nothing waits for it.
+                    if is_first {
+                        self.state.keep_data().await;
+                    }
                 });
             }
             Err(detail) => self.state.notify(NoticeKind::Unexpected, detail),
