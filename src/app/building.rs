@@ -13,6 +13,7 @@ pub fn control_of(field: &str) -> (&'static str, &'static str) {
         "n_repeats" => ("draft-repeats", "Repeats"),
         "design.n_trials" => ("draft-trials", "Trials"),
         "resume.max_age_hours" => ("draft-max-age", "Hours"),
+        _ if starts("collect") => ("draft-endpoint", "Server"),
         _ if starts("completion") => ("draft-redirect", "Where to"),
         _ if starts("catch_trials") => ("draft-catch", "Catch trials"),
         _ if starts("design.labels") => ("draft-labels", "Labels"),

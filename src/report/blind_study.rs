@@ -121,6 +121,7 @@ pub fn study_of_runs(first: (&Run, &[ItemResult]), second: (&Run, &[ItemResult])
         debrief: Some(format!("The answers came from two runs: {}; and {}.", names[0], names[1])),
         resume: Resume::default(),
         completion: None,
+        collect: None,
     };
     study.validate()?;
     Ok(study)

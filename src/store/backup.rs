@@ -11,6 +11,7 @@ use super::{Collection, Record, Store, StoreError};
 use crate::eval::overrule::HumanVerdict;
 use crate::eval::run::{ItemResult, Run};
 use crate::eval::stimuli::Reference;
+use crate::study::delivery::Delivery;
 use crate::study::judgment::Judgment;
 use crate::study::packet::Packet;
 use crate::study::recruitment::Recruitment;
@@ -230,6 +231,7 @@ fn check_record(record: &Record) -> Result<(), String> {
         Collection::References => reads::<Reference>(&record.json),
         Collection::Packets => reads::<Packet>(&record.json),
         Collection::Recruitments => reads::<Recruitment>(&record.json),
+        Collection::Deliveries => reads::<Delivery>(&record.json),
     }
     .map_err(|detail| format!("record {:?} is not of its kind: {detail}", record.id))
 }

@@ -1,5 +1,6 @@
 //! Everything that outlives the page. Records are append-only JSON texts: what is exported is what is stored.
 
+use crate::study::delivery::Delivery;
 use crate::study::judgment::Judgment;
 use crate::study::packet::Packet;
 use crate::study::recruitment::Recruitment;
@@ -13,6 +14,8 @@ pub mod any;
 pub mod assets;
 pub mod backup;
 pub mod chunks;
+#[cfg(target_arch = "wasm32")]
+pub mod collector;
 #[cfg(target_arch = "wasm32")]
 pub mod indexed_db;
 pub mod memory;
@@ -50,11 +53,13 @@ pub enum Collection {
     /// [`Recruitment`]: hashed ids of recruitment platforms; id = session id, parent = hash of the study. In no export
     /// that does not ask for them.
     Recruitments,
+    /// [`Delivery`]: sessions that are sent to a server; id = session id; the newest record of an id counts.
+    Deliveries,
 }
 
 impl Collection {
     /// Every collection.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Runs,
         Self::ItemResults,
         Self::Sessions,
@@ -66,6 +71,7 @@ impl Collection {
         Self::References,
         Self::Packets,
         Self::Recruitments,
+        Self::Deliveries,
     ];
 }
 
@@ -141,6 +147,14 @@ impl Record {
         Self::new(Collection::Recruitments, &recruitment.session_id, &recruitment.study_sha256, recruitment)
     }
 
+    /// The record of a delivery.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn of_delivery(delivery: &Delivery) -> Result<Self, StoreError> {
+        Self::new(Collection::Deliveries, &delivery.session_id, "", delivery)
+    }
+
     /// The record of a withdrawal.
     ///
     /// # Errors
@@ -152,7 +166,9 @@ impl Record {
     /// The session that the record belongs to, if it is of one.
     fn session_id(&self) -> Option<&str> {
         match self.collection {
-            Collection::Sessions | Collection::Packets | Collection::Recruitments => Some(&self.id),
+            Collection::Sessions | Collection::Packets | Collection::Recruitments | Collection::Deliveries => {
+                Some(&self.id)
+            }
             Collection::Judgments => Some(&self.parent),
             _ => None,
         }

@@ -11,11 +11,12 @@ pub const BY_ID: &str = "id";
 pub const BY_PARENT: &str = "parent";
 
 /// Where the records of one session lie, and the index that finds them by its id.
-pub const OF_SESSION: [(Collection, &str); 4] = [
+pub const OF_SESSION: [(Collection, &str); 5] = [
     (Collection::Sessions, BY_ID),
     (Collection::Judgments, BY_PARENT),
     (Collection::Packets, BY_ID),
     (Collection::Recruitments, BY_ID),
+    (Collection::Deliveries, BY_ID),
 ];
 
 /// One change of the layout.
@@ -39,6 +40,7 @@ pub const MIGRATIONS: &[&[Step]] = &[
     &[Step::Create(Collection::References)],
     &[Step::Create(Collection::Packets)],
     &[Step::Create(Collection::Recruitments)],
+    &[Step::Create(Collection::Deliveries)],
 ];
 
 /// The newest version.
@@ -65,6 +67,7 @@ pub const fn store_name(collection: Collection) -> &'static str {
         Collection::References => "references",
         Collection::Packets => "packets",
         Collection::Recruitments => "recruitments",
+        Collection::Deliveries => "deliveries",
     }
 }
 

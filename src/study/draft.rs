@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::StudyError;
 use super::conduct::{Completion, Resume};
+use super::delivery::Collect;
 use super::design::{Design, Label, Prompt};
 use super::study::{CatchTrial, Consent, Gold, Question, STUDY_SCHEMA, Scale, Stimulus, Study};
 use super::trial::Expected;
@@ -145,6 +146,9 @@ pub struct Draft {
     /// Where participants are led after the last trial; empty for nowhere.
     #[serde(default)]
     pub redirect: String,
+    /// Where finished sessions are sent.
+    #[serde(default)]
+    pub collect: Option<Collect>,
     /// Pictures of the builder's own, by the name that a line gives as `picture:NAME`; `data:` addresses.
     #[serde(default)]
     pub pictures: BTreeMap<String, String>,
@@ -183,6 +187,7 @@ impl Draft {
             debrief: String::new(),
             resume: Resume::default(),
             redirect: String::new(),
+            collect: None,
             pictures: BTreeMap::new(),
             kept: None,
         };
@@ -347,6 +352,7 @@ impl Draft {
             consent: study.consent.text.clone(),
             debrief: study.debrief.clone().unwrap_or_default(),
             resume: study.resume,
+            collect: study.collect.clone(),
             redirect: study.completion.as_ref().map(|it| it.redirect.clone()).unwrap_or_default(),
             pictures: study
                 .stimuli
@@ -399,6 +405,7 @@ impl Draft {
             catch_trials,
             debrief: some(&self.debrief),
             resume: self.resume,
+            collect: self.collect.clone(),
             completion: some(self.redirect.trim()).map(|redirect| Completion::of_author(redirect, kept)),
         };
         study.validate()?;

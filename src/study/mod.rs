@@ -13,6 +13,7 @@ pub mod arrangement;
 pub mod assign;
 pub mod chain;
 pub mod conduct;
+pub mod delivery;
 pub mod design;
 pub mod draft;
 pub mod frames;

@@ -8,6 +8,7 @@ use super::StudyError;
 use super::assign::MIN_REPEAT_GAP;
 use super::chain;
 use super::conduct::{Completion, Resume};
+use super::delivery::Collect;
 use super::design::{Design, MAX_TRIALS};
 use super::trial::Expected;
 
@@ -163,6 +164,9 @@ pub struct Study {
     /// Where participants are led after the last trial.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completion: Option<Completion>,
+    /// Where finished sessions are sent, with the participant's consent; `None` for nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collect: Option<Collect>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -262,7 +266,8 @@ impl Study {
         }
         self.check_catch_trials(&ids)?;
         self.resume.validate()?;
-        self.completion.as_ref().map_or(Ok(()), Completion::validate)
+        self.completion.as_ref().map_or(Ok(()), Completion::validate)?;
+        self.collect.as_ref().map_or(Ok(()), |it| it.validate(self.n_trials(), self.design.n_shown()))
     }
 
     fn check_before(&self) -> Result<(), StudyError> {

@@ -10,6 +10,7 @@ pub mod charts;
 pub mod components;
 pub mod device;
 mod download;
+mod outbox;
 pub mod pages;
 mod picture;
 mod recruiting;
@@ -26,6 +27,7 @@ use wasm_bindgen::JsCast;
 use crate::study::judgment::Input;
 use components::memory_banner::MemoryBanner;
 use components::notice_list::NoticeList;
+use outbox::OutboxBanner;
 use pages::about_page::AboutPage;
 use pages::build_page::BuildPage;
 use pages::chat_page::ChatPage;
@@ -72,6 +74,7 @@ pub fn App() -> impl IntoView {
     let (root, path) = site_root();
     let state = State::start(root, ids);
     provide_context(state);
+    state.watch_outbox();
     provide_context(SightState::new(state));
     provide_context(EncoderState::new(state));
     view! {
@@ -80,6 +83,7 @@ pub fn App() -> impl IntoView {
             <Header />
             <NoticeList />
             <MemoryBanner />
+            <OutboxBanner />
             <main id="main">
                 <FocusOnRoute />
                 <Routes fallback=|| view! { <Missing /> }>
@@ -101,7 +105,7 @@ pub fn App() -> impl IntoView {
                 </Routes>
             </main>
             <footer class="site-footer">
-                <p>"Likewise " {env!("CARGO_PKG_VERSION")} ". Everything you do here stays in this browser unless you export it yourself."</p>
+                <p>"Likewise " {env!("CARGO_PKG_VERSION")} ". Everything you do here stays in this browser unless you export it or agree that it is sent."</p>
             </footer>
         </Router>
     }

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::device::{self, Device};
+use super::outbox::Outbox;
 use crate::app::chat::Chat;
 use crate::app::models::Models;
 use crate::app::notices::Notices;
@@ -65,6 +66,8 @@ pub struct State {
     pub draft: RwSignal<Draft>,
     /// Whether records outlive the page.
     pub is_durable: RwSignal<bool>,
+    /// Sessions that wait to be sent.
+    pub outbox: RwSignal<Outbox>,
     /// Notices.
     pub notices: RwSignal<Notices>,
     /// Changes whenever the cache of models may have changed.
@@ -135,6 +138,7 @@ impl State {
             runs: RwSignal::default(),
             draft: RwSignal::new(Draft::template(Kind::PairRating)),
             is_durable: RwSignal::new(true),
+            outbox: RwSignal::default(),
             notices: RwSignal::default(),
             cache_version: RwSignal::new(0),
             records_version: RwSignal::new(0),

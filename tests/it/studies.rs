@@ -841,6 +841,9 @@ fn the_schema_file_asks_for_what_the_program_asks_for() {
     let mut elsewhere = studies[0].1.clone();
     elsewhere["resume"] = serde_json::json!({ "policy": "restart", "max_age_hours": 24 });
     elsewhere["completion"] = serde_json::json!({ "redirect": "https://a.example/{code}", "hosts": ["a.example"] });
+    elsewhere["collect"] = serde_json::json!({
+        "endpoint": "https://a.example/", "server": "datapipe", "experiment_id": "x", "max_bytes": 1_000_000, "recruitment": true
+    });
     studies.push(("elsewhere".to_owned(), elsewhere));
     for (id, study) in studies {
         seen.extend(names(&study));

@@ -27,6 +27,7 @@ fn name_of(collection: Collection) -> &'static str {
         Collection::References => "Imported similarities",
         Collection::Packets => "Sessions of a class",
         Collection::Recruitments => "Hashed recruitment ids",
+        Collection::Deliveries => "Sessions to send or sent",
     }
 }
 
@@ -146,7 +147,7 @@ pub fn DataPage() -> impl IntoView {
     });
     view! {
         <Heading text="Your data" />
-        <p>"All of it lies in this browser, on this device. Nothing is sent anywhere."</p>
+        <p>"All of it lies in this browser, on this device. Nothing is sent anywhere, but for answers to a study that asks for them when you agree."</p>
         {move || sizes.get().map(|rows| {
             let rows = rows.into_iter().map(|(collection, n, bytes)| view! {
                 <tr data-testid=format!("stored-{collection:?}").to_lowercase()>

@@ -29,6 +29,7 @@ use crate::ui::charts::Chart;
 use crate::ui::components::progress_bar::ProgressBar;
 use crate::ui::components::qr_sequence::QrSequence;
 use crate::ui::download;
+use crate::ui::outbox::SendAnswers;
 use crate::ui::state::{State, words_of};
 
 /// Whether the model's rating task asks what this study asks: words on a scale of 1 to 7.
@@ -270,6 +271,7 @@ pub fn EndView(
             </section>
             {study.debrief.map(|text| view! { <section class="panel" data-testid="debrief"><h2>"What this was about"</h2><p>{text}</p></section> })}
             {code.map(|code| view! { <p>"Completion code: " <output class="mono" data-testid="completion-code">{code}</output> ". It follows from your answers; give it to whoever asked you to take part."</p> })}
+            {(study.collect).zip(Some(session.clone())).map(|(collect, session)| view! { <SendAnswers session=session collect=collect /> })}
             {leave.map(|(completion, code)| view! { <Leave completion=completion code=code /> })}
             {(!judging.locked.get_untracked()).then(|| view! { <HandIn judging=judging session=session.clone() /> })}
             {recruiter.map(|name| view! {

@@ -14,6 +14,7 @@ use crate::platform::tab_lock::{TabLock, try_lock};
 use crate::protocol::NoticeKind;
 use crate::store::{Collection, Record};
 use crate::study::conduct::{ResumePolicy, Return};
+use crate::study::delivery::Delivery;
 use crate::study::design::Design;
 use crate::study::judgment::{Input, Judgment, Labeller};
 use crate::study::recruitment::Recruitment;
@@ -89,6 +90,8 @@ pub struct Judging {
     pub(super) recruitment: RwSignal<Option<Recruitment>>,
     /// Whether somebody looks at the task on its platform without having accepted it.
     pub(super) only_looks: RwSignal<bool>,
+    /// Whether the participant agrees that the answers are sent.
+    pub(super) may_send: RwSignal<bool>,
     /// What became of an unfinished session.
     returned: RwSignal<Option<Returned>>,
     /// Held as long as this tab may write to the session.
@@ -127,6 +130,7 @@ impl Judging {
             found: RwSignal::new(None),
             recruitment: RwSignal::new(None),
             only_looks: RwSignal::new(false),
+            may_send: RwSignal::new(false),
             returned: RwSignal::new(None),
             lock: StoredValue::new_local(None),
         }
@@ -251,6 +255,12 @@ impl Judging {
                 if let Some(recruitment) = self.recruitment.get_untracked() {
                     records.push(Record::of_recruitment(&recruitment.of_session(&session.record().id)));
                 }
+                if let Some(collect) = study.collect.as_ref().filter(|_| self.may_send.get_untracked()) {
+                    let id = &session.record().id;
+                    records.push(Record::of_delivery(&Delivery::agreed(&study, collect, id, now)));
+                }
+                // The next participant is asked again.
+                self.may_send.set(false);
                 if self.state.save(&records).await {
                     self.returned.set(None);
                     self.session.set(Some(session));
@@ -273,10 +283,14 @@ impl Judging {
                 self.saving.set(true);
                 spawn_local(async move {
                     let is_first = judgment.seq == 0;
+                    let is_last = session.is_finished();
                     if self.state.save(&[Record::of_judgment(&judgment)]).await {
                         self.session.set(Some(session));
                     }
                     self.saving.set(false);
+                    if is_last {
+                        self.state.send_waiting(false).await;
+                    }
                     // Now there is something to keep. Some browsers ask the person, so nothing waits for it.
                     if is_first {
                         self.state.keep_data().await;
@@ -539,7 +553,7 @@ pub fn WithdrawButton(
 ) -> impl IntoView {
     let act = Callback::new(move |()| judging.withdraw());
     view! {
-        <ConfirmButton id="withdraw" label="Withdraw" question="Withdraw from this study?" consequence="All answers of this session are deleted from this browser. That there was a session, when it was withdrawn and how many answers it had is kept. Files you saved stay yours." yes="Delete my answers" act=act />
+        <ConfirmButton id="withdraw" label="Withdraw" question="Withdraw from this study?" consequence="All answers of this session are deleted from this browser. That there was a session, when it was withdrawn and how many answers it had is kept. Files you saved and answers you sent stay where they are." yes="Delete my answers" act=act />
     }
 }
 

@@ -35,6 +35,19 @@ pub(super) fn ConsentView(judging: Judging, study: Study) -> impl IntoView {
                 <p data-testid="recruited">{format!("You came here from {}. Your id there was taken out of the address. Only a code that is computed from it is kept in this browser, so that you are known again here; it goes into no file unless you ask for it.", it.recruiter.name())}</p>
             })}
             {leaves.map(|host| view! { <p data-testid="leads-to">{format!("At the end you are offered a link to {host}.")}</p> })}
+            {study.collect.clone().map(|collect| view! {
+                <div class="stack" data-testid="collects">
+                    <p>{format!(
+                        "This study collects answers on the server {}. If you agree, your answers, how long each took, what you answered with and when are sent there once you have finished{}. What was sent can be deleted only by whoever runs that server. Without it you can take part all the same; the answers then stay here.",
+                        collect.host(),
+                        if collect.recruitment { ", with a code that was computed from the id you came with" } else { "" },
+                    )}</p>
+                    <p>
+                        <input type="checkbox" id="agree-send" data-testid="agree-send" prop:checked=move || judging.may_send.get() on:change=move |event| judging.may_send.set(event_target_checked(&event)) />
+                        " " <label for="agree-send">{format!("Send my answers to {} when I have finished", collect.host())}</label>
+                    </p>
+                </div>
+            })}
             {only_looks.then(|| view! { <p class="badge wrong" role="status" data-testid="only-looks">"This is a preview: accept the task first, then open it again."</p> })}
             <p>
                 <input type="checkbox" id="agree" data-testid="agree" prop:checked=move || agreed.get() on:change=move |event| agreed.set(event_target_checked(&event)) />
