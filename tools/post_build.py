@@ -6,7 +6,8 @@
 2. Copies index.html to every route's folder and to 404.html, with a `<base>` that leads back to the root, so that
    a static server without any rules answers deep links under any sub-path.
 3. Writes the content security policy with the SHA-256 of every inline script (Trunk's loader is one).
-4. Prints the gzip size of each file, and with BUDGETS=1 fails over `tools/budgets.json`.
+4. Writes sw.js, which keeps the site for times without a network, with the list of files and their hashes.
+5. Prints the gzip size of each file, and with BUDGETS=1 fails over `tools/budgets.json`.
 """
 
 import base64
@@ -19,6 +20,7 @@ import re
 import sys
 
 ROUTES = ["models", "chat", "tasks", "run", "sight", "suite", "results", "similarity", "judge", "build", "class", "lesson", "data", "about"]
+MODEL_FILES = {".gguf", ".safetensors"}
 WORKERS = ["worker", "cpu_worker", "vision_worker", "analysis"]
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -109,6 +111,23 @@ def finish(site: pathlib.Path) -> None:
         (site / route / "index.html").write_text(page(html, "../"), encoding="utf-8")
 
 
+def keep_offline(site: pathlib.Path) -> None:
+    """Writes `sw.js`: the service worker with the hash of every file but models, which the page keeps itself."""
+    files = {}
+    for path in sorted(site.rglob("*")):
+        name = path.relative_to(site).as_posix()
+        if path.is_file() and name != "sw.js" and path.suffix not in MODEL_FILES:
+            # A page is asked for by its folder.
+            files[re.sub(r"(^|/)index\.html$", r"\1", name)] = hashlib.sha256(path.read_bytes()).hexdigest()
+    listed = json.dumps(files, indent=0, sort_keys=True)
+    text = (ROOT / "tools" / "service_worker.js").read_text(encoding="utf-8")
+    for mark, value in [("{/* FILES */}", listed), ("/* VERSION */", hashlib.sha256(listed.encode()).hexdigest()[:16])]:
+        if mark not in text:
+            sys.exit(f"post_build: service_worker.js has no place for {mark}")
+        text = text.replace(mark, value, 1)
+    (site / "sw.js").write_text(text, encoding="utf-8")
+
+
 def sizes(site: pathlib.Path, budgets: dict[str, int]) -> list[str]:
     """Prints what is sent over the network; returns what is over its budget of gzip bytes."""
     over = []
@@ -126,6 +145,7 @@ def sizes(site: pathlib.Path, budgets: dict[str, int]) -> list[str]:
 def main() -> None:
     site = site_folder()
     finish(site)
+    keep_offline(site)
     over = sizes(site, json.loads((ROOT / "tools" / "budgets.json").read_text(encoding="utf-8")))
     if over and os.environ.get("BUDGETS") == "1":
         sys.exit("post_build: over budget: " + "; ".join(over))

@@ -53,6 +53,7 @@ class PostBuild(unittest.TestCase):
             self.write(f"{name}_bg.wasm", f"code of {name}")
             self.write(f"{name}_loader.js", f"import init from './{name}.js';await init();")
         post_build.finish(self.site)
+        post_build.keep_offline(self.site)
 
     def write(self, name: str, text: str) -> None:
         (self.site / name).write_text(text, encoding="utf-8")
@@ -120,6 +121,29 @@ class PostBuild(unittest.TestCase):
                 given = json.dumps([script, root + below, root])
                 done = subprocess.run(["node", "-e", BROWSER], input=given, capture_output=True, text=True, check=True)
                 self.assertEqual(done.stdout, root, below)
+
+    def listed(self) -> dict[str, str]:
+        return json.loads(re.search(r"Object\.entries\((\{.*?\})\)", self.read("sw.js"), flags=re.S).group(1))
+
+    def test_the_service_worker_lists_every_file_with_its_hash_but_no_model(self) -> None:
+        self.write("model.gguf", "weights")
+        post_build.keep_offline(self.site)
+        files = self.listed()
+        self.assertEqual(files[""], hashlib.sha256((self.site / "index.html").read_bytes()).hexdigest())
+        self.assertLessEqual({"404.html", "judge/", self.loader("worker")}, files.keys())
+        self.assertFalse({"model.gguf", "sw.js", "index.html"} & files.keys())
+        subprocess.run(["node", "--check", self.site / "sw.js"], check=True)
+
+    def test_any_change_of_a_file_is_another_version_of_the_service_worker(self) -> None:
+        def version() -> str:
+            return re.search(r'const VERSION = "([0-9a-f]{16})"', self.read("sw.js")).group(1)
+
+        before = version()
+        post_build.keep_offline(self.site)
+        self.assertEqual(version(), before)
+        self.write("404.html", "other")
+        post_build.keep_offline(self.site)
+        self.assertNotEqual(version(), before)
 
     def test_a_file_over_its_budget_is_named(self) -> None:
         self.write("big-0123456789abcdef_bg.wasm", "")

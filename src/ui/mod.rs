@@ -10,7 +10,8 @@ pub mod charts;
 pub mod components;
 pub mod device;
 mod download;
-mod outbox;
+pub mod offline;
+pub mod outbox;
 pub mod pages;
 mod picture;
 mod recruiting;
@@ -27,6 +28,7 @@ use wasm_bindgen::JsCast;
 use crate::study::judgment::Input;
 use components::memory_banner::MemoryBanner;
 use components::notice_list::NoticeList;
+use offline::NewVersionBanner;
 use outbox::OutboxBanner;
 use pages::about_page::AboutPage;
 use pages::build_page::BuildPage;
@@ -75,6 +77,7 @@ pub fn App() -> impl IntoView {
     let state = State::start(root, ids);
     provide_context(state);
     state.watch_outbox();
+    state.keep_site();
     provide_context(SightState::new(state));
     provide_context(EncoderState::new(state));
     view! {
@@ -82,6 +85,7 @@ pub fn App() -> impl IntoView {
             <a class="skip-link" href="#main" on:click=|event| { event.prevent_default(); focus_heading(); }>"Skip to content"</a>
             <Header />
             <NoticeList />
+            <NewVersionBanner />
             <MemoryBanner />
             <OutboxBanner />
             <main id="main">

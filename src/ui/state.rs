@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::device::{self, Device};
+use super::offline::Offline;
 use super::outbox::Outbox;
 use crate::app::chat::Chat;
 use crate::app::models::Models;
@@ -68,6 +69,10 @@ pub struct State {
     pub is_durable: RwSignal<bool>,
     /// Sessions that wait to be sent.
     pub outbox: RwSignal<Outbox>,
+    /// Whether the site itself is kept for times without a network.
+    pub offline: RwSignal<Offline>,
+    /// Whether somebody is in the middle of a study.
+    pub is_judging: RwSignal<bool>,
     /// Notices.
     pub notices: RwSignal<Notices>,
     /// Changes whenever the cache of models may have changed.
@@ -139,6 +144,8 @@ impl State {
             draft: RwSignal::new(Draft::template(Kind::PairRating)),
             is_durable: RwSignal::new(true),
             outbox: RwSignal::default(),
+            offline: RwSignal::new(Offline::Unknown),
+            is_judging: RwSignal::new(false),
             notices: RwSignal::default(),
             cache_version: RwSignal::new(0),
             records_version: RwSignal::new(0),

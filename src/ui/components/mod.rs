@@ -7,6 +7,7 @@ pub mod field;
 pub mod item_view;
 pub mod memory_banner;
 pub mod notice_list;
+pub mod preflight;
 pub mod progress_bar;
 pub mod qr_sequence;
 pub mod score_badge;

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use crate::eval::scorers::labels;
 use crate::ui::Heading;
+use crate::ui::components::preflight::Preflight;
 
 /// Methods, versions, gaps, privacy.
 #[component]
@@ -26,6 +27,7 @@ pub fn AboutPage() -> impl IntoView {
                 <li>"After loading, a device is compared with stored values; one that fails is not used, one that could not be compared is called unverified."</li>
             </ul>
         </section>
+        <Preflight />
         <section>
             <h2>"Known gaps"</h2>
             <ul>

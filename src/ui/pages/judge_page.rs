@@ -578,6 +578,11 @@ pub fn JudgePage() -> impl IntoView {
             body.set_class_name(name);
         }
     });
+    // A new version of the site waits as long as somebody answers.
+    Effect::new(move |_| {
+        let is_judging = judging.session.with(|session| session.as_ref().is_some_and(|session| !session.is_finished()));
+        judging.state.is_judging.set(is_judging);
+    });
     let keys = window_event_listener(leptos::ev::keydown, move |event| judging.key(&event));
     let left = move |away: bool| {
         if away && !judging.away.get_untracked() {
@@ -593,6 +598,7 @@ pub fn JudgePage() -> impl IntoView {
             listener.remove();
         }
         keys.remove();
+        judging.state.is_judging.set(false);
         if let Some(body) = document().body() {
             body.set_class_name("");
         }

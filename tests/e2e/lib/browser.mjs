@@ -25,10 +25,10 @@ export function startBrowser(project) {
 /**
  * A fresh profile with one page of the site.
  * `wrong` collects console errors (content security policy violations are such), uncaught errors and requests to
- * other hosts; `settle` asserts that there are none.
+ * other hosts; `settle` asserts that there are none. The site's service worker is left out unless a test asks for it.
  */
 export async function openPage(browser, site, options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, serviceWorkers: "block", ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(20_000);
   const wrong = [];

@@ -14,7 +14,7 @@ export const VISION_PATH = resolve(process.env.LIKEWISE_VISION_MODEL ?? join(ROO
 export const GOLDEN = join(ROOT, "tests/golden/models");
 export const MINILM_FILE = "all-MiniLM-L6-v2.safetensors";
 export const MINILM_PATH = resolve(process.env.LIKEWISE_MINILM ?? join(ROOT, "models-cache", MINILM_FILE));
-const DIST = resolve(process.env.SITE_DIST ?? join(ROOT, "dist"));
+export const DIST = resolve(process.env.SITE_DIST ?? join(ROOT, "dist"));
 
 /**
  * Starts the site; `model: true` adds the catalog's weights, without touching the build's folder. `ranges` and `open`
