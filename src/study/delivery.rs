@@ -234,7 +234,7 @@ mod tests {
         let study = Draft::template(Kind::Triplet).study().unwrap();
         let body: serde_json::Value = serde_json::from_str(&collect().body(&study, "s1", r#"{"a": 1}"#)).unwrap();
         assert_eq!(body["experimentID"], "abc123");
-        assert_eq!(body["filename"], "study-which_is_the_odd_one_out_session-s1.json");
+        assert_eq!(body["filename"], format!("study-{}_session-s1.json", study.id));
         assert_eq!(body["data"], r#"{"a": 1}"#);
         assert_eq!(body.as_object().unwrap().len(), 3);
         assert_eq!(collect().host(), "pipe.jspsych.org");
