@@ -14,7 +14,7 @@ use super::study::Study;
 
 /// Version of the record's shape.
 pub const DELIVERY_SCHEMA: u32 = 1;
-/// DataPipe's gateway rejects more before its program sees it (jspsych/datapipe #148).
+/// `DataPipe`'s gateway rejects more before its program sees it (jspsych/datapipe #148).
 pub const MAX_BYTES: u32 = 32_000_000;
 /// Bytes that one trial's record may take as JSON, generously; an arrangement's grows with what lies on the field.
 const TRIAL_BYTES: u32 = 1_200;
@@ -25,7 +25,7 @@ const PAUSES: [f64; 5] = [5.0, 15.0, 60.0, 300.0, 900.0];
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Server {
-    /// DataPipe, and what speaks as it does.
+    /// `DataPipe`, and what speaks as it does.
     #[serde(rename = "datapipe")]
     DataPipe,
     /// Any other.
@@ -42,7 +42,7 @@ pub struct Collect {
     /// How it wants to be spoken to.
     #[serde(default)]
     pub server: Server,
-    /// DataPipe's id of the experiment.
+    /// `DataPipe`'s id of the experiment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub experiment_id: Option<String>,
     /// Most bytes the server takes.

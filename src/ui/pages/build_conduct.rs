@@ -7,7 +7,7 @@ use crate::study::delivery::{Collect, MAX_BYTES, Server};
 use crate::ui::components::field::{CountField, TextField};
 use crate::ui::state::State;
 
-/// Where DataPipe takes files.
+/// Where `DataPipe` takes files.
 const DATAPIPE: &str = "https://pipe.jspsych.org/api/data/";
 
 /// Coming back, handing answers on, and leaving for another site.
