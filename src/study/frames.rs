@@ -103,17 +103,22 @@ impl Assembly {
         if id_of(&packet) == id { Taken::Whole(packet) } else { Taken::Damaged }
     }
 
-    /// Every packet whose codes are all in a text, in which they may stand in any order.
-    pub fn all_in(text: &str) -> Vec<String> {
+    /// A text with its codes, in whichever order, put together to packets; codes of which some are missing are left out.
+    pub fn joined(text: &str) -> String {
+        if !text.contains(START) {
+            return text.to_owned();
+        }
         let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
         let mut all = Self::default();
-        let parts = text.split(START).skip(1).filter_map(|it| it.split_once(';'));
-        parts
-            .filter_map(|(part, _)| match all.take(&format!("{START}{part};")) {
-                Taken::Whole(packet) => Some(packet),
-                _ => None,
-            })
-            .collect()
+        let mut out = String::new();
+        for (place, part) in text.split(START).enumerate() {
+            let (code, rest) = if place == 0 { ("", part) } else { part.split_once(';').unwrap_or((part, "")) };
+            if let Taken::Whole(packet) = all.take(&format!("{START}{code};")) {
+                out.push_str(&packet);
+            }
+            out.push_str(rest);
+        }
+        out
     }
 }
 
@@ -151,7 +156,13 @@ mod tests {
             }
             assert_eq!(all.take("https://example.org"), Taken::Other);
             assert_eq!(all.take(last), Taken::Whole(packet.clone()));
-            assert_eq!(Assembly::all_in(&format!("Here: {}", texts.join("\n"))), [packet]);
+            // Nothing of the codes stays behind, for a part of one would pass for a damaged packet.
+            let joined = Assembly::joined(&format!("likewise1:Zm9v. Here:\n{} Best", texts.join(" and\n ")));
+            assert_eq!(joined.replace("and", ""), format!("likewise1:Zm9v.Here:{packet}Best").replace("and", ""));
+            assert_eq!(
+                Assembly::joined(first.first().map_or("plain text", |it| it)),
+                if first.is_empty() { "plain text" } else { "" }
+            );
         }
     }
 

@@ -101,8 +101,8 @@ impl Class {
         for (name, text) in texts {
             // A turn for the page between files.
             platform::breathe().await;
-            // Codes of QR sequences may stand in the text; those that are whole are packets.
-            let text = std::iter::once(text.clone()).chain(Assembly::all_in(&text)).collect::<Vec<_>>().join("\n");
+            // Codes of QR sequences may stand in the text.
+            let text = Assembly::joined(&text);
             match Answers::read(&text) {
                 Ok(answers) => answers.merge(&mut gathered, &mut merged, &mut |session| {
                     records.push(Record::of_packet(&Packet::of_session(session)));

@@ -87,8 +87,9 @@ export async function answerOne(page, study) {
   const n = Number(await trial.getAttribute("data-trial"));
   // The page takes a faster answer for a slip from the trial before.
   await page.waitForTimeout(260);
-  if (study.design.kind === "free_label") await name(page, n);
-  else if (study.design.kind === "arrangement") await arrange(page, n);
+  const asks = (await trial.locator("[data-testid^=option-]").count()) > 0;
+  if (study.design.kind === "free_label" && !asks) await name(page, n);
+  else if (study.design.kind === "arrangement" && !asks) await arrange(page, n);
   else for (const key of await keysOf(page, study)) await page.keyboard.press(key);
   const next = [`[data-testid=trial][data-trial="${n + 1}"]`, ...["break", ...ENDS].map((name) => `[data-testid=${name}]`)];
   await page.locator(next.join(", ")).first().waitFor();

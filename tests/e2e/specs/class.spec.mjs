@@ -135,7 +135,9 @@ test("a camera reads the codes where the browser can, and says so where it canno
     let place = 0;
     window.BarcodeDetector = class { async detect() { place += 1; return [{ rawValue: texts[place % texts.length] }, { rawValue: "a poster" }]; } };
     const canvas = document.createElement("canvas");
-    canvas.getContext("2d").fillRect(0, 0, 10, 10);
+    const draw = () => canvas.getContext("2d").fillRect(0, 0, (place % 9) + 1, 10);
+    draw();
+    setInterval(draw, 40);
     Object.defineProperty(navigator, "mediaDevices", { value: { getUserMedia: async () => canvas.captureStream(5) } });
   }, codes);
   await page.goto(`${site.url}class/#study=${encodeURIComponent(JSON.stringify(STUDY))}`);
