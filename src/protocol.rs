@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::eval::bench::{Measures, Part};
-use crate::eval::engine::{Backend, EngineInfo, Message, Response, Sampling, TokenStep};
+use crate::eval::engine::{Backend, DeviceCheck, EngineInfo, Message, Response, Sampling, TokenStep};
 use crate::eval::item::ItemId;
 use crate::eval::picture_set::PictureSet;
 use crate::eval::run::{ItemResult, Run, RunStatus, Settings};
@@ -54,6 +54,8 @@ pub enum Command {
         site_root: String,
         /// Most bytes of GPU memory (or heap, for the processor) to use.
         budget_bytes: u64,
+        /// Checks that are stored: what passed before is not checked again, what failed is refused at once.
+        checks: Vec<DeviceCheck>,
     },
     /// Answer a conversation.
     Chat {
@@ -211,6 +213,13 @@ pub enum Event {
         total_bytes: u64,
         /// Bytes of the download that were in the cache already.
         cached_bytes: u64,
+    },
+    /// The check after loading was made; store it.
+    Checked {
+        /// The command.
+        id: CommandId,
+        /// What was found.
+        check: DeviceCheck,
     },
     /// The model is ready.
     ModelReady {

@@ -38,7 +38,7 @@ pub fn slice_of(event: &Event, models: &models::Models, chat: &chat::Chat, runs:
         }
     };
     match event {
-        Event::Ready { .. } | Event::Notice { .. } => Slice::Worker,
+        Event::Ready { .. } | Event::Checked { .. } | Event::Notice { .. } => Slice::Worker,
         Event::LoadProgress { .. }
         | Event::ModelReady { .. }
         | Event::Unloaded { .. }

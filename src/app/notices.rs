@@ -1,6 +1,7 @@
 //! Trouble in words: the only file with user-facing error texts. Each says what happened, what can be done,
 //! and whether data is safe.
 
+use crate::formats::catalog::Catalog;
 use crate::protocol::NoticeKind;
 
 /// The words of a notice.
@@ -112,7 +113,7 @@ pub fn words(kind: NoticeKind) -> Words {
         NoticeKind::OverBudget => make(
             "over_budget",
             "Too big for this device",
-            "The model needs more memory than this page allows itself on this device.",
+            "The model needs more memory than this device has, or than this page allows itself on it.",
             "Choose a smaller model or a smaller quantization.",
             NOTHING_CHANGED,
         ),
@@ -224,6 +225,24 @@ pub fn words(kind: NoticeKind) -> Words {
     }
 }
 
+/// Which model to try after one that was too big: the next smaller one of the catalog by name, or that there is none.
+/// `size_bytes` is the size of the one that was, if it is known.
+pub fn smaller_model(catalog: Option<&Catalog>, size_bytes: Option<u64>) -> String {
+    let cards = catalog.map(|catalog| catalog.models.as_slice()).unwrap_or_default();
+    let smaller = cards.iter().filter(|card| size_bytes.is_none_or(|size| card.size_bytes < size));
+    let next = match size_bytes {
+        Some(_) => smaller.max_by_key(|card| card.size_bytes),
+        None => smaller.min_by_key(|card| card.size_bytes),
+    };
+    match next {
+        Some(card) => {
+            let size = super::bytes_in_words(card.size_bytes);
+            format!("The next smaller model of this site is {}, {size}.", card.name)
+        }
+        None => "No model of this site is smaller.".to_owned(),
+    }
+}
+
 /// A notice that a person has not dismissed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
@@ -280,6 +299,24 @@ mod tests {
         ids.sort_unstable();
         ids.dedup();
         assert_eq!(ids.len(), ALL.len());
+    }
+
+    #[test]
+    fn the_next_smaller_model_is_named() {
+        let text = include_str!("../../public/models/catalog.json");
+        let mut catalog: Catalog = serde_json::from_str(text).expect("the catalog is valid");
+        let mut card = catalog.models.remove(0);
+        card.name = "Middle".into();
+        card.size_bytes = 200;
+        let small = crate::formats::catalog::ModelCard { name: "Small".into(), size_bytes: 50_000, ..card.clone() };
+        card.size_bytes = 200_000;
+        catalog.models = vec![small, card];
+        let named = |size| smaller_model(Some(&catalog), size);
+        assert_eq!(named(Some(300_000)), "The next smaller model of this site is Middle, 200.0 KB.");
+        assert_eq!(named(Some(200_000)), "The next smaller model of this site is Small, 50.0 KB.");
+        assert_eq!(named(None), "The next smaller model of this site is Small, 50.0 KB.");
+        assert_eq!(named(Some(50_000)), "No model of this site is smaller.");
+        assert_eq!(smaller_model(None, Some(1)), "No model of this site is smaller.");
     }
 
     #[test]

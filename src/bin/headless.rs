@@ -1132,6 +1132,11 @@ async fn bench<E: Engine>(engine: &mut E, load_s: f64, weight_bytes: Option<u64>
     row("prefill", measures.prefill.per_second(), "tokens/s");
     row("decode", measures.decode.per_second(), "tokens/s");
     row("score", measures.score.per_second(), "prompts/s");
+    let gemm = cost.and_then(|cost| cost.gemm);
+    if let (Some(gemm), Some(share)) = (gemm, measures.score_share()) {
+        row(&format!("best products of {} rows", gemm.rows), gemm.flops_per_second / 1e9, "GFLOP/s");
+        row("share of it while scoring", share * 100.0, "%");
+    }
     if let (Some(read), Some(copied)) = (read_per_s, copied_per_s) {
         row("weights read while decoding", read / 1e9, "GB/s");
         row("plain copy", copied / 1e9, "GB/s");
@@ -1148,7 +1153,9 @@ async fn bench<E: Engine>(engine: &mut E, load_s: f64, weight_bytes: Option<u64>
             "load_s": load_s,
             "prompt_tokens": measures.prefill.n,
             "decoded_tokens": measures.decode.n,
-            "scored_prompts": measures.score.n,
+            "scored_prompts": measures.score_timed,
+            "gemm": gemm,
+            "score_share_of_gemm": measures.score_share(),
             "dispatches_per_token": per_token(|work| work.dispatches),
             "passes_per_token": per_token(|work| work.passes),
             "submits_per_token": per_token(|work| work.submits),

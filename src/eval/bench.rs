@@ -4,9 +4,7 @@ use std::cell::Cell;
 
 use serde::{Deserialize, Serialize};
 
-use super::engine::{
-    Control, Engine, EngineError, EngineInfo, Message, Prompt, Request, Response, Role, Sampling, TokenCost, Work,
-};
+use super::engine::{Control, Engine, EngineError, EngineInfo, Prompt, Request, Response, Sampling, TokenCost, Work};
 
 /// Milliseconds that one part of the measurement aims at; a device too slow for it takes longer, never less work
 /// than the least that says anything.
@@ -15,7 +13,6 @@ const MIN_PREFILL: u32 = 32;
 const MAX_PREFILL: u32 = 512;
 const MIN_DECODED: u32 = 4;
 const MAX_DECODED: u32 = 96;
-const MAX_SCORED: u32 = 40;
 
 /// One quantity: how many, in how long.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -42,8 +39,11 @@ pub struct Measures {
     pub prefill: Rate,
     /// Tokens written one after another, greedily.
     pub decode: Rate,
-    /// Prompts with four options each that share their beginning, asked for in one batch.
+    /// Forty prompts of 118 tokens with four options each that share 90, asked for in one batch.
     pub score: Rate,
+    /// How many of them were timed; the time of the others is reckoned from theirs.
+    #[serde(default)]
+    pub score_timed: u32,
     /// Work that the device was given while decoding, where the backend counts it; divide by `decode.n`.
     pub decode_work: Option<Work>,
     /// Where the time of a token goes, where the backend can tell.
@@ -51,6 +51,22 @@ pub struct Measures {
     pub token_cost: Option<TokenCost>,
     /// Version of this application.
     pub app_version: String,
+}
+
+impl Measures {
+    /// Products of matrices a second while scoring, as a share of the most that was measured here; `None` where the
+    /// backend does not tell.
+    pub fn score_share(&self) -> Option<f64> {
+        let gemm = self.token_cost.as_ref()?.gemm?;
+        let flops = scored_tokens() * gemm.flops_a_row + gemm.flops_of_head;
+        Some(flops * self.score.per_second() / gemm.flops_per_second)
+    }
+}
+
+/// How long a batch took.
+struct Scored {
+    shared_millis: f64,
+    each_millis: f64,
 }
 
 /// The measurement's parts, for a progress line.
@@ -72,25 +88,25 @@ fn tokens(n: u32, first: u32) -> Vec<u32> {
     (0..n).map(|i| 3 + (first * 31 + i * 7 + i * i % 13) % 97).collect()
 }
 
-fn question(i: u32) -> Request {
-    let content = format!(
-        "Read the question and choose the best answer. If nobody can know it, say so. Question {i}: what color is the sky on a clear day?"
-    );
-    Request::Choose {
-        prompt: Prompt::Chat(vec![Message { role: Role::User, content }]),
-        options: ["Blue", "Green, mostly", "It has none", "I don't know"].map(str::to_owned).to_vec(),
-    }
+/// Prompts that share their beginning, each with words of its own and four options of about one token: what a benchmark
+/// with one instruction asks, and what other engines were timed with.
+const SCORED: u32 = 40;
+/// Tokens that they share.
+const SHARED: u32 = 90;
+/// Tokens of each alone.
+const OWN: u32 = 28;
+/// Fewest that are timed.
+const MIN_SCORED: u32 = 4;
+
+/// The `i`th prompt after a beginning.
+fn question(shared: &[u32], i: u32) -> Request {
+    let prompt = Prompt::Tokens(shared.iter().copied().chain(tokens(OWN, 1000 + i)).collect());
+    Request::Choose { prompt, options: [" A", " B", " C", " D"].map(str::to_owned).to_vec() }
 }
 
-/// Characters of a scored prompt with its options.
-pub fn scored_characters() -> f64 {
-    match question(0) {
-        Request::Choose { prompt: Prompt::Chat(messages), options } => {
-            let texts = messages.iter().map(|message| &message.content).chain(&options);
-            texts.map(|text| text.len() as f64).sum()
-        }
-        _ => 1.0,
-    }
+/// Tokens that are read for a scored prompt, the shared ones among all.
+pub fn scored_tokens() -> f64 {
+    f64::from(OWN) + f64::from(SHARED) / f64::from(SCORED)
 }
 
 fn scaled(measured: Rate, least: u32, most: u32) -> u32 {
@@ -139,16 +155,21 @@ pub async fn measure<E: Engine>(
     let (decode, decode_work) = write(engine, fresh(least), n, control).await?;
 
     tell(Part::Score);
-    let score = async |engine: &mut E, numbers: std::ops::Range<u32>| {
-        let n = numbers.len() as u32;
+    let score = async |engine: &mut E, n: u32| {
+        let shared = fresh(SHARED.min(capacity / 4));
         let started = (control.now)();
-        ask(engine, numbers.map(question).collect(), control).await?;
-        Ok::<Rate, EngineError>(Rate { n, millis: (control.now)() - started })
+        ask(engine, vec![Request::Next { prompt: Prompt::Tokens(shared.clone()), n_top: 1 }], control).await?;
+        let read = (control.now)();
+        ask(engine, (0..n).map(|i| question(&shared, i)).collect(), control).await?;
+        let each = ((control.now)() - read) / f64::from(n);
+        Ok::<Scored, EngineError>(Scored { shared_millis: read - started, each_millis: each })
     };
-    score(engine, 0..1).await?;
-    let first = score(engine, 1..3).await?;
-    let n = scaled(first, 2, MAX_SCORED);
-    let score = score(engine, 3..3 + n).await?;
+    score(engine, 1).await?;
+    let first = score(engine, MIN_SCORED).await?;
+    let n = scaled(Rate { n: 1, millis: first.each_millis }, MIN_SCORED, SCORED);
+    let scored = if n > MIN_SCORED { score(engine, n).await? } else { first };
+    let millis = scored.shared_millis + scored.each_millis * f64::from(SCORED);
+    let score = Rate { n: SCORED, millis };
     tell(Part::Kernels);
     let token_cost = engine.token_cost(control).await?;
     Ok(Measures {
@@ -156,6 +177,7 @@ pub async fn measure<E: Engine>(
         prefill,
         decode,
         score,
+        score_timed: n,
         decode_work,
         token_cost,
         app_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -243,7 +265,9 @@ mod tests {
         // 32 tokens in half a second are 64 a second, so four seconds hold 256.
         assert_eq!(measures.prefill, Rate { n: 256, millis: 500.0 });
         assert_eq!(measures.decode, Rate { n: 32, millis: 500.0 });
-        assert_eq!(measures.score, Rate { n: 16, millis: 500.0 });
+        // Four prompts in half a second are eight a second, so four seconds hold 32; the beginning takes half a second,
+        // and forty take 40 / 32 of the other half.
+        assert_eq!((measures.score, measures.score_timed), (Rate { n: 40, millis: 1125.0 }, 32));
         assert_eq!(measures.decode.per_second(), 64.0);
         assert_eq!(measures.decode_work, None);
     }

@@ -415,6 +415,57 @@ pub enum SelfTest {
     },
 }
 
+/// What the check after loading found on one device, so that it need not be repeated there.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeviceCheck {
+    /// SHA-256 of the weights file.
+    pub weights_sha256: String,
+    /// Name of the model, for people.
+    pub model_name: String,
+    /// Where the arithmetic ran.
+    pub backend: Backend,
+    /// The adapter's own words; another device or driver says others.
+    pub adapter: String,
+    /// Version of the application; another one computes in other ways.
+    pub app_version: String,
+    /// What was found; unverified means that somebody asked for a new check.
+    pub verdict: SelfTest,
+    /// When, in milliseconds since 1970.
+    pub checked_at: f64,
+}
+
+impl DeviceCheck {
+    /// Beginning of every [`Self::id`].
+    pub const ID_PREFIX: &'static str = "device_check";
+
+    /// What was found when this was loaded; `None` for a file without a known hash.
+    pub fn of(info: &EngineInfo, checked_at: f64) -> Option<Self> {
+        Some(Self {
+            weights_sha256: info.weights_sha256.clone()?,
+            model_name: info.model_name.clone(),
+            backend: info.backend,
+            adapter: info.adapter.clone(),
+            app_version: env!("CARGO_PKG_VERSION").to_owned(),
+            verdict: info.self_test.clone(),
+            checked_at,
+        })
+    }
+
+    /// Names device, version and weights: a later check of the same takes the place of an earlier one.
+    pub fn id(&self) -> String {
+        let Self { weights_sha256, backend, adapter, app_version, .. } = self;
+        format!("{}|{backend:?}|{app_version}|{weights_sha256}|{adapter}", Self::ID_PREFIX)
+    }
+
+    /// Whether it was made with the same weights, device and version.
+    pub fn is_of(&self, weights_sha256: Option<&str>, backend: Backend, adapter: &str) -> bool {
+        Some(self.weights_sha256.as_str()) == weights_sha256
+            && self.backend == backend
+            && self.adapter == adapter
+            && self.app_version == env!("CARGO_PKG_VERSION")
+    }
+}
+
 /// What answered: enough to repeat a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EngineInfo {
@@ -593,6 +644,23 @@ pub struct TokenCost {
     pub context: u32,
     /// The kernels of one token, each timed alone.
     pub kernels: Vec<KernelTime>,
+    /// Products of matrices for many rows at once.
+    #[serde(default)]
+    pub gemm: Option<Gemm>,
+}
+
+/// How fast matrices are multiplied when many rows are read at once, the most of the sizes tried; a product and a sum are
+/// two operations.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Gemm {
+    /// Operations a second.
+    pub flops_per_second: f64,
+    /// Rows read at once in the fastest.
+    pub rows: u32,
+    /// Operations for each token that is read: every block's matrices once.
+    pub flops_a_row: f64,
+    /// Operations for the logits of one token.
+    pub flops_of_head: f64,
 }
 
 /// All dispatches of one kernel in one decoded token.

@@ -178,7 +178,7 @@ fn pretend(request: &Request) -> (Response, Load) {
     match request {
         Request::Choose { prompt, options } => {
             let length = characters(prompt) + options.iter().map(|option| option.len() as f64).sum::<f64>();
-            let scored = length / bench::scored_characters();
+            let scored = length / (bench::scored_tokens() * CHARACTERS_A_TOKEN);
             let options = vec![OptionScore { logprob: -1.0, n_tokens: 1 }; options.len()];
             (Response::Choice { options, n_prompt_tokens: 1, millis: 0.0 }, Load { scored, ..Load::default() })
         }

@@ -14,15 +14,15 @@ use super::executor::{Pipeline, Prepared};
 use super::relayout;
 use super::tensor::{Layout, Ledger, OwnedBuffer, Tensor};
 
-/// Words from a callback: they come on any thread natively.
-type Shared = Arc<Mutex<Option<String>>>;
+/// What a callback said first: it comes on any thread natively.
+type Shared<T> = Arc<Mutex<Option<T>>>;
 
-fn get(shared: &Shared) -> Option<String> {
+fn get<T: Clone>(shared: &Shared<T>) -> Option<T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-fn set_first(shared: &Shared, words: String) {
-    shared.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(words);
+fn set_first<T>(shared: &Shared<T>, said: T) {
+    shared.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(said);
 }
 
 /// Work given to a device since it was opened; exact, so that tests can hold it to numbers.
@@ -50,8 +50,9 @@ struct Inner {
     limits: wgpu::Limits,
     ledger: Rc<Ledger>,
     counters: Cell<Counters>,
-    lost: Shared,
-    error: Shared,
+    lost: Shared<String>,
+    /// Whether memory was out, and the words.
+    error: Shared<(bool, String)>,
     pipelines: RefCell<HashMap<&'static str, Rc<Pipeline>>>,
 }
 
@@ -115,7 +116,9 @@ impl Gpu {
         device.set_device_lost_callback(move |reason, words| {
             set_first(&lost_too, if words.is_empty() { format!("{reason:?}") } else { words });
         });
-        device.on_uncaptured_error(Arc::new(move |words: wgpu::Error| set_first(&error_too, words.to_string())));
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+            set_first(&error_too, (matches!(error, wgpu::Error::OutOfMemory { .. }), error.to_string()));
+        }));
         let info = adapter.get_info();
         let name = format!("{} {words}", info.name).to_lowercase();
         let software = info.device_type == wgpu::DeviceType::Cpu
@@ -225,7 +228,11 @@ impl Gpu {
         if let Some(detail) = self.lost() {
             return Err(GpuError::Lost { detail });
         }
-        get(&self.inner.error).map_or(Ok(()), |detail| Err(GpuError::Device { detail }))
+        match get(&self.inner.error) {
+            None => Ok(()),
+            Some((true, detail)) => Err(GpuError::OutOfMemory { detail }),
+            Some((false, detail)) => Err(GpuError::Device { detail }),
+        }
     }
 
     /// A zeroed tensor.

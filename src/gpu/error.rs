@@ -33,7 +33,13 @@ pub enum GpuError {
         /// What does not fit.
         detail: String,
     },
-    /// A validation, memory or internal error of the device.
+    /// The device has no memory left for a buffer.
+    #[error("the GPU has not enough memory: {detail}")]
+    OutOfMemory {
+        /// Its words.
+        detail: String,
+    },
+    /// A validation or internal error of the device.
     #[error("the GPU reported: {detail}")]
     Device {
         /// Its words.

@@ -17,6 +17,12 @@ pub enum LoadError {
     /// The first passes.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// A stored check of this device, version and weights says that it gives wrong numbers.
+    #[error("found by an earlier check: {detail}")]
+    FailedBefore {
+        /// What that check found.
+        detail: String,
+    },
 }
 
 impl From<ModelError> for LoadError {

@@ -6,11 +6,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::eval::engine::{Control, EngineError, KernelTime, Sampling, Steering, TokenCost, Work};
+use crate::eval::engine::{Control, EngineError, Gemm, KernelTime, Sampling, Steering, TokenCost, Work};
 use crate::gpu::kernels::draw::{self, DRAWN_LEN, MAX_STOP, MAX_TOP, RULE_LEN};
 use crate::gpu::kernels::{pool_rows, take_rows, target_logprobs};
 use crate::gpu::{Gpu, GpuError, Layout, Prepared, Readback, Recording, Tensor, prepare};
 use crate::models::decoder::Decoder;
+use crate::models::weights::LayerWeights;
 
 use super::forward::{DrawRule, Drawn, Forward, Gather, TargetLogprob, Trunk, check_end, check_tokens, steering_sums};
 use super::language_model::LanguageModel;
@@ -44,6 +45,9 @@ const MAX_TIMED_STEPS: u32 = 64;
 const TIMED_CONTEXT: usize = 128;
 /// Bytes of a timed copy: more than a GPU's caches hold.
 const TIMED_COPY_BYTES: u64 = 64 << 20;
+
+/// Rows of the pieces whose products are timed.
+const GEMM_ROWS: [usize; 2] = [8, 64];
 
 /// The engine of the GPU worker.
 pub type GpuEngine = LanguageModel<GpuForward>;
@@ -253,6 +257,33 @@ impl GpuForward {
         }
     }
 
+    /// The products of whole pieces, timed without what stands between them.
+    async fn best_gemm(&self, control: &Control<'_>) -> Result<Option<Gemm>, EngineError> {
+        let values = |tensors: &[&Tensor]| tensors.iter().map(|tensor| tensor.len()).sum::<usize>() as f64;
+        let of_layer = |l: &LayerWeights| values(&[&l.attn_qkv, &l.attn_output, &l.ffn_gate_up, &l.ffn_down]);
+        let flops_a_row = 2.0 * self.decoder.weights.layers.iter().map(of_layer).sum::<f64>();
+        let flops_of_head = 2.0 * values(&[&self.decoder.weights.output]);
+        let mut best: Option<Gemm> = None;
+        for rows in GEMM_ROWS {
+            // Its own, so that a measurement leaves no memory behind.
+            let pass = self.record(rows)?;
+            self.gpu.write_u32(&self.state, 0, &[0, rows as u32, 0, 0])?;
+            let mut millis = 0.0;
+            for (name, _) in pass.prepared.kernels() {
+                if name.starts_with("matmul") {
+                    let again = |steps| self.gpu.submit_kernel(&pass.prepared, name, steps);
+                    millis += self.time(control, &again).await?;
+                }
+            }
+            let flops_per_second = flops_a_row * rows as f64 / millis.max(1e-6) * 1e3;
+            if millis > 0.0 && best.is_none_or(|best| best.flops_per_second < flops_per_second) {
+                best = Some(Gemm { flops_per_second, rows: rows as u32, flops_a_row, flops_of_head });
+            }
+            (control.breathe)().await;
+        }
+        Ok(best)
+    }
+
     fn record_taps(&self, rows: usize, is_each: bool) -> Result<TapPass, GpuError> {
         let words = |name: &str, shape: &[usize]| self.gpu.create(name, shape, Layout::U32);
         let (tokens, places) = (words("tap_tokens", &[rows])?, words("tap_places", &[rows, 4])?);
@@ -442,11 +473,14 @@ impl Forward for GpuForward {
         }
         let copy = self.gpu.copier(TIMED_COPY_BYTES)?;
         let millis = self.time(control, &copy).await?;
+        drop(copy);
+        let gemm = self.best_gemm(control).await?;
         Ok(Some(TokenCost {
             copy_bytes_per_second: 2e3 * TIMED_COPY_BYTES as f64 / millis.max(1e-6),
             weight_bytes: self.weight_bytes(),
             context: context as u32,
             kernels,
+            gemm,
         }))
     }
 

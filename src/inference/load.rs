@@ -2,12 +2,12 @@
 
 use std::ops::ControlFlow;
 
-use crate::eval::engine::{Backend, Control, EngineError, EngineInfo, Message, SelfTest};
+use crate::eval::engine::{Backend, Control, DeviceCheck, EngineError, EngineInfo, Message, SelfTest};
 use crate::formats::FormatError;
 use crate::formats::catalog::{ModelCard, SelfTestProbe};
 use crate::formats::gguf::{GgufHeader, read_header};
 use crate::formats::source::ByteSource;
-use crate::gpu::Gpu;
+use crate::gpu::{Gpu, GpuError};
 use crate::models::decoder::Decoder;
 use crate::models::kv_cache::KvCache;
 use crate::models::spec::DecoderSpec;
@@ -41,6 +41,8 @@ pub struct ModelIdentity {
     pub sha256: Option<String>,
     /// Stored values for the check after loading; empty for none.
     pub self_test: Vec<SelfTestProbe>,
+    /// Checks that were made before, on this or other devices.
+    pub checks: Vec<DeviceCheck>,
 }
 
 impl ModelIdentity {
@@ -51,12 +53,36 @@ impl ModelIdentity {
             name: card.name.clone(),
             sha256: Some(card.sha256.clone()),
             self_test: card.self_test.clone(),
+            checks: Vec::new(),
+        }
+    }
+
+    /// What an earlier check of these weights found on this device.
+    fn earlier(&self, backend: Backend, adapter: &str) -> Option<&SelfTest> {
+        let same = |check: &&DeviceCheck| check.is_of(self.sha256.as_deref(), backend, adapter);
+        self.checks.iter().rev().find(same).map(|check| &check.verdict)
+    }
+
+    /// Refuses a device that failed before, so that nobody waits to hear it again.
+    ///
+    /// # Errors
+    /// [`LoadError::FailedBefore`].
+    fn refuse_failed(&self, backend: Backend, adapter: &str) -> Result<(), LoadError> {
+        match self.earlier(backend, adapter) {
+            Some(SelfTest::Failed { detail }) => Err(LoadError::FailedBefore { detail: detail.clone() }),
+            _ => Ok(()),
         }
     }
 
     /// Of a person's own file.
     pub fn of_file(name: &str) -> Self {
-        Self { id: format!("file:{name}"), name: name.to_owned(), sha256: None, self_test: Vec::new() }
+        Self {
+            id: format!("file:{name}"),
+            name: name.to_owned(),
+            sha256: None,
+            self_test: Vec::new(),
+            checks: Vec::new(),
+        }
     }
 }
 
@@ -180,6 +206,7 @@ pub async fn load_gpu(
     if needed > budget_bytes {
         return Err(FormatError::OverBudget { needed, budget: budget_bytes }.into());
     }
+    identity.refuse_failed(Backend::Gpu, gpu.adapter())?;
     let on_bytes = |done, total| {
         progress(LoadStage::Upload, done, total);
         if control.cancel.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -188,9 +215,18 @@ pub async fn load_gpu(
     let uploaded = weights::upload(source, &opened.header, &opened.spec, names, &gpu, &on_bytes).await?;
     let decoder = Decoder::new(&gpu, opened.spec.clone(), uploaded)?;
     let adapter = gpu.adapter().to_owned();
-    let forward = GpuForward::new(gpu, decoder)?;
+    // On the web a buffer that got no memory is heard of only here.
+    gpu.finish().await?;
+    let forward = GpuForward::new(gpu.clone(), decoder)?;
     let mut model = opened.into_model(forward, identity, source.len(), Backend::Gpu, adapter);
-    let verdict = self_test(&mut model, &identity.self_test, GPU_KL_LIMIT, progress, control).await?;
+    let verdict = match identity.earlier(Backend::Gpu, gpu.adapter()) {
+        Some(passed @ SelfTest::Passed { .. }) => passed.clone(),
+        _ => self_test(&mut model, &identity.self_test, GPU_KL_LIMIT, progress, control).await?,
+    };
+    // Numbers of a device without memory for a pass are no verdict about its arithmetic.
+    if let Err(error @ GpuError::OutOfMemory { .. }) = gpu.check() {
+        return Err(error.into());
+    }
     model.set_self_test(verdict);
     Ok(model)
 }
@@ -212,6 +248,7 @@ pub async fn load_cpu<M: CpuModel>(
     if needed > budget_bytes {
         return Err(FormatError::OverBudget { needed, budget: budget_bytes }.into());
     }
+    identity.refuse_failed(Backend::Cpu, M::ADAPTER)?;
     let total = opened.header.tensors.iter().map(|tensor| tensor.size_bytes).sum();
     let capacity = KvCache::capacity_for(&opened.spec);
     let on_bytes = |done| progress(LoadStage::Upload, done, total);
@@ -223,7 +260,10 @@ pub async fn load_cpu<M: CpuModel>(
     let quantization = M::quantization(header);
     let mut model = opened.into_model(forward, identity, source.len(), Backend::Cpu, M::ADAPTER.to_owned());
     model.info.quantization = quantization;
-    let verdict = self_test(&mut model, &identity.self_test, M::KL_LIMIT, progress, control).await?;
+    let verdict = match identity.earlier(Backend::Cpu, M::ADAPTER) {
+        Some(passed @ SelfTest::Passed { .. }) => passed.clone(),
+        _ => self_test(&mut model, &identity.self_test, M::KL_LIMIT, progress, control).await?,
+    };
     model.set_self_test(verdict);
     Ok(model)
 }

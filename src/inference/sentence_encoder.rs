@@ -48,6 +48,21 @@ pub struct SentenceEncoder {
     layers: Vec<Layer>,
 }
 
+/// Refuses a template of what stands around a text that names tokens it does not define, or a second text: the tokenizers
+/// crate would panic at the first text.
+fn check_template(processor: &serde_json::Value) -> Result<(), FormatError> {
+    let list = |key: &str| processor[key].as_array().map(Vec::as_slice).unwrap_or_default();
+    let is_known = |piece: &serde_json::Value| match (&piece["SpecialToken"]["id"], &piece["Sequence"]["id"]) {
+        (serde_json::Value::String(token), _) => processor["special_tokens"].get(token).is_some(),
+        (_, sequence) => sequence == "A",
+    };
+    if processor["type"] == "TemplateProcessing" && !list("single").iter().all(is_known) {
+        let detail = "its template names a token or a text that it does not define".to_owned();
+        return Err(FormatError::Tokenizer { detail });
+    }
+    list("processors").iter().try_for_each(check_template)
+}
+
 impl SentenceEncoder {
     /// From the files of a published model: `model.safetensors`, `tokenizer.json`, `config.json`.
     ///
@@ -66,6 +81,8 @@ impl SentenceEncoder {
             return Err(FormatError::Header { detail });
         }
         let wrong = |error: tokenizers::Error| FormatError::Tokenizer { detail: error.to_string() };
+        let file: serde_json::Value = serde_json::from_slice(tokenizer).map_err(|error| wrong(error.into()))?;
+        check_template(&file["post_processor"])?;
         let mut tokenizer = Tokenizer::from_bytes(tokenizer).map_err(wrong)?;
         let max_length = MAX_TOKENS.min(config.max_position_embeddings);
         tokenizer

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{Collection, Record, Store, StoreError};
+use crate::eval::engine::DeviceCheck;
 use crate::eval::overrule::HumanVerdict;
 use crate::eval::run::{ItemResult, Run};
 use crate::eval::stimuli::Reference;
@@ -65,7 +66,9 @@ pub async fn export<S: Store>(store: &S, with_recruitment: bool) -> Result<Strin
     let mut records = Vec::new();
     let asked = |it: &Collection| with_recruitment || *it != Collection::Recruitments;
     for collection in Collection::ALL.into_iter().filter(asked) {
-        records.extend(store.list(collection, None).await?);
+        let listed = store.list(collection, None).await?;
+        // What a check found on this device says nothing of another one.
+        records.extend(listed.into_iter().filter(|record| !record.id.starts_with(DeviceCheck::ID_PREFIX)));
     }
     to_jsonl(&records)
 }

@@ -37,7 +37,8 @@ pub enum Collection {
     Sessions,
     /// Human judgments; parent = session id.
     Judgments,
-    /// What the person set; the newest record of an id counts.
+    /// What the person set, and what checks found on this device ([`crate::eval::engine::DeviceCheck`]); the newest record
+    /// of an id counts.
     Settings,
     /// [`crate::eval::overrule::HumanVerdict`]; parent = run id; the newest record of an id counts.
     Verdicts,

@@ -151,7 +151,8 @@ impl SightState {
             };
             let site_root = self.state.site_root();
             let budget_bytes = BUDGET_BYTES;
-            let id = self.send(|id| Command::Load { id, origin, site_root, budget_bytes }, file.as_ref());
+            let id = self
+                .send(|id| Command::Load { id, origin, site_root, budget_bytes, checks: Vec::new() }, file.as_ref());
             if let Some(id) = id {
                 self.sight.update(|sight| sight.models.start(id, model_id, name));
             }

@@ -15,10 +15,10 @@ use super::offline::Offline;
 use super::outbox::Outbox;
 use crate::app::chat::Chat;
 use crate::app::models::Models;
-use crate::app::notices::Notices;
+use crate::app::notices::{Notices, smaller_model};
 use crate::app::runs::{NextOfSuite, PlannedSuite, Runs};
 use crate::app::{Slice, slice_of};
-use crate::eval::engine::{Backend, Finish, Sampling};
+use crate::eval::engine::{Backend, DeviceCheck, Finish, Sampling, SelfTest};
 use crate::eval::run::{ItemResult, Run, RunStatus, Settings};
 use crate::eval::runner::sha256_hex;
 use crate::eval::suite::Suite;
@@ -73,6 +73,8 @@ pub struct State {
     pub offline: RwSignal<Offline>,
     /// Whether somebody is in the middle of a study.
     pub is_judging: RwSignal<bool>,
+    /// Checks of this device that are stored, the newest of each kind.
+    pub checks: RwSignal<Vec<DeviceCheck>>,
     /// Notices.
     pub notices: RwSignal<Notices>,
     /// Changes whenever the cache of models may have changed.
@@ -146,6 +148,7 @@ impl State {
             outbox: RwSignal::default(),
             offline: RwSignal::new(Offline::Unknown),
             is_judging: RwSignal::new(false),
+            checks: RwSignal::default(),
             notices: RwSignal::default(),
             cache_version: RwSignal::new(0),
             records_version: RwSignal::new(0),
@@ -178,6 +181,7 @@ impl State {
             state.is_durable.set(records.is_durable());
             state.records.set_value(Some(Rc::new(records)));
             state.records_version.update(|version| *version += 1);
+            state.checks.set(state.stored_checks().await);
             if let Some(error) = problem {
                 state.notify(NoticeKind::StorageUnavailable, error.to_string());
             }
@@ -288,7 +292,20 @@ impl State {
         }
     }
 
-    fn failed(self, id: CommandId, notice: NoticeKind, detail: String, slice: Slice) {
+    /// Bytes of the model that was loaded last, where they are known.
+    fn last_size(self) -> Option<u64> {
+        match self.last_load.get_value()?.0 {
+            ModelOrigin::Catalog { card } => Some(card.size_bytes),
+            ModelOrigin::File { size_bytes, .. } => Some(size_bytes),
+            ModelOrigin::Url { .. } => None,
+        }
+    }
+
+    fn failed(self, id: CommandId, notice: NoticeKind, mut detail: String, slice: Slice) {
+        if notice == NoticeKind::OverBudget {
+            let smaller = self.catalog.with_untracked(|catalog| smaller_model(catalog.as_ref(), self.last_size()));
+            detail = format!("{smaller} ({detail})");
+        }
         self.cache_version.update(|version| *version += 1);
         let fall_back = matches!(notice, NoticeKind::NoAdapter | NoticeKind::SelfTestFailed)
             && slice == Slice::Models
@@ -336,7 +353,8 @@ impl State {
             if self.backend.get_untracked() == Backend::Gpu { GPU_BUDGET_BYTES } else { CPU_BUDGET_BYTES };
         self.last_load.set_value(Some((origin.clone(), file.cloned())));
         let site_root = self.site_root();
-        let id = self.send(|id| Command::Load { id, origin, site_root, budget_bytes }, file);
+        let checks = self.checks.get_untracked();
+        let id = self.send(|id| Command::Load { id, origin, site_root, budget_bytes, checks }, file);
         if let Some(id) = id {
             self.models.update(|models| models.start(id, model_id, name));
         }
@@ -481,6 +499,7 @@ impl State {
     /// Stores what an event says; `false` after telling the person that it failed.
     pub(super) async fn save_event(self, event: &Event) -> bool {
         match event {
+            Event::Checked { check, .. } => self.save_check(check.clone()).await,
             Event::RunStarted { run, .. } => self.save(&[Record::new(Collection::Runs, &run.id, "", run)]).await,
             Event::ItemDone { result, .. } => {
                 self.save(&[Record::new(Collection::ItemResults, result_id(result), &result.run_id, result)]).await
@@ -488,6 +507,38 @@ impl State {
             Event::RunEnded { run_id, status, .. } => self.save_end(run_id, status.clone()).await,
             _ => true,
         }
+    }
+
+    /// Stores what a check found, or that a new one is wanted.
+    async fn save_check(self, check: DeviceCheck) -> bool {
+        let saved = self.save(&[Record::new(Collection::Settings, check.id(), "", &check)]).await;
+        self.checks.update(|checks| {
+            checks.retain(|earlier| earlier.id() != check.id());
+            checks.push(check);
+        });
+        saved
+    }
+
+    /// Has a device checked again when a model is loaded on it next.
+    pub fn forget_check(self, check: DeviceCheck) {
+        let reason = "a new check was asked for".to_owned();
+        let verdict = SelfTest::Unverified { reason };
+        spawn_local(async move {
+            self.save_check(DeviceCheck { verdict, ..check }).await;
+        });
+    }
+
+    /// The newest stored check of each device, version and model.
+    async fn stored_checks(self) -> Vec<DeviceCheck> {
+        let mut newest = std::collections::BTreeMap::new();
+        for record in self.list_records(Collection::Settings, None).await {
+            if record.id.starts_with(DeviceCheck::ID_PREFIX)
+                && let Some(check) = self.read::<DeviceCheck>(&record)
+            {
+                newest.insert(record.id, check);
+            }
+        }
+        newest.into_values().collect()
     }
 
     async fn save_end(self, run_id: &str, status: RunStatus) -> bool {

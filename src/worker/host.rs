@@ -11,7 +11,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::{DedicatedWorkerGlobalScope, File, MessageEvent};
 
 use crate::eval::engine::{
-    Backend, CancelFlag, Control, Engine, EngineError, EngineEvent, Request, Response, SelfTest,
+    Backend, CancelFlag, Control, DeviceCheck, Engine, EngineError, EngineEvent, Request, Response, SelfTest,
 };
 use crate::eval::item::items_from_jsonl;
 use crate::eval::picture_set::PictureSet;
@@ -36,6 +36,8 @@ pub struct LoadRequest<'a> {
     pub site_root: String,
     /// Most bytes of device memory to use.
     pub budget_bytes: u64,
+    /// Checks of this device that are stored.
+    pub checks: Vec<DeviceCheck>,
     /// Hears (phase, bytes done, bytes of the phase, bytes that were cached before).
     pub progress: &'a dyn Fn(LoadPhase, u64, u64, u64),
     /// Asks loading to stop.
@@ -190,8 +192,8 @@ impl<L: Loader> Host<L> {
 
     async fn perform(&self, command: Command, files: Vec<File>, cancel: CancelFlag) {
         match command {
-            Command::Load { id, origin, site_root, budget_bytes } => {
-                self.load(id, LoadArguments { origin, files, site_root, budget_bytes }, cancel).await;
+            Command::Load { id, origin, site_root, budget_bytes, checks } => {
+                self.load(id, LoadArguments { origin, files, site_root, budget_bytes, checks }, cancel).await;
             }
             Command::Chat { id, messages, sampling, seed, limit, n_top } => {
                 let prompt = crate::eval::engine::Prompt::Chat(messages);
@@ -226,11 +228,21 @@ impl<L: Loader> Host<L> {
             last.set((Some(phase), now));
             self.send(&Event::LoadProgress { id, phase, done_bytes, total_bytes, cached_bytes });
         };
-        let LoadArguments { origin, files, site_root, budget_bytes } = arguments;
-        let request = LoadRequest { origin, files, site_root, budget_bytes, progress: &progress, cancel };
+        let LoadArguments { origin, files, site_root, budget_bytes, checks } = arguments;
+        let known = checks.clone();
+        let request = LoadRequest { origin, files, site_root, budget_bytes, checks, progress: &progress, cancel };
         match L::load(request).await {
             Ok(Loaded { engine, device_bytes, cached, notice }) => {
                 let info = engine.info().clone();
+                let sha256 = info.weights_sha256.as_deref();
+                let same = |check: &&DeviceCheck| check.is_of(sha256, info.backend, &info.adapter);
+                let is_new = known.iter().rev().find(same).is_none_or(|check| check.verdict != info.self_test);
+                if let Some(check) = DeviceCheck::of(&info, platform::unix_millis())
+                    && is_new
+                    && !matches!(check.verdict, SelfTest::Unverified { .. })
+                {
+                    self.send(&Event::Checked { id, check });
+                }
                 // A device that computes other numbers is never used for results.
                 if let SelfTest::Failed { detail } = info.self_test {
                     return self.fail(id, NoticeKind::SelfTestFailed, detail);
@@ -356,6 +368,7 @@ struct LoadArguments {
     files: Vec<File>,
     site_root: String,
     budget_bytes: u64,
+    checks: Vec<DeviceCheck>,
 }
 
 struct RunArguments {

@@ -34,7 +34,7 @@ pub async fn open_weights(request: &LoadRequest<'_>) -> Result<(Weights, ModelId
     let progress = |p: DownloadProgress| {
         (request.progress)(LoadPhase::Download, p.done_bytes, p.total_bytes, p.cached_bytes);
     };
-    let (origin, identity) = match &request.origin {
+    let (origin, mut identity) = match &request.origin {
         ModelOrigin::Catalog { card } => (WeightOrigin::Card(card), ModelIdentity::of_card(card)),
         ModelOrigin::Url { url } => (WeightOrigin::Url(url), ModelIdentity::of_file(url)),
         ModelOrigin::File { name, .. } => {
@@ -43,6 +43,7 @@ pub async fn open_weights(request: &LoadRequest<'_>) -> Result<(Weights, ModelId
             (WeightOrigin::File(file), ModelIdentity::of_file(name))
         }
     };
+    identity.checks.clone_from(&request.checks);
     let weights = weights::open(origin, &request.site_root, &progress, &request.cancel).await?;
     Ok((weights, identity))
 }
@@ -61,6 +62,9 @@ pub fn failure_of(error: LoadError) -> LoadFailure {
     match error {
         LoadError::Format(error) => error.into(),
         LoadError::Gpu(error) => failure_of_gpu(&error),
+        LoadError::FailedBefore { .. } => {
+            LoadFailure::Device { notice: NoticeKind::SelfTestFailed, detail: error.to_string() }
+        }
         LoadError::Engine(error) => LoadFailure::Device { notice: notice_of_engine(&error), detail: error.to_string() },
     }
 }
@@ -69,7 +73,7 @@ pub fn failure_of(error: LoadError) -> LoadFailure {
 pub fn failure_of_gpu(error: &GpuError) -> LoadFailure {
     let notice = match error {
         GpuError::NoAdapter { .. } | GpuError::NoDevice { .. } => NoticeKind::NoAdapter,
-        GpuError::TooLarge { .. } => NoticeKind::OverBudget,
+        GpuError::TooLarge { .. } | GpuError::OutOfMemory { .. } => NoticeKind::OverBudget,
         GpuError::Lost { .. } => NoticeKind::DeviceLost,
         GpuError::Shape { .. } | GpuError::Device { .. } => NoticeKind::Unexpected,
     };

@@ -165,6 +165,97 @@ fn a_hundred_answers_leave_the_buffers_as_they_were() {
     }
 }
 
+/// A cancel is heard before the next token is handed out, and at most what was in flight is done for nothing.
+#[test]
+fn a_cancel_is_heard_within_one_step() {
+    let gpu = pollster::block_on(Gpu::new()).unwrap();
+    let mut engine = load("tiny-llama-q4_1", gpu.clone());
+    let prompt = [1, 2, 3, 4, 5];
+    let whole = generate(&mut engine, &prompt, 40);
+    for stop_after in [1, 2, 7] {
+        let cancel = likewise::eval::engine::CancelFlag::default();
+        let seen = std::cell::Cell::new(0);
+        let events = |event| {
+            if matches!(event, likewise::eval::engine::EngineEvent::Token { .. }) {
+                seen.set(seen.get() + 1);
+                if seen.get() == stop_after {
+                    cancel.cancel();
+                }
+            }
+        };
+        let control = Control { events: &events, cancel: cancel.clone(), ..Control::quiet() };
+        let request = Request::Generate {
+            prompt: Prompt::Tokens(prompt.to_vec()),
+            sampling: Sampling::GREEDY,
+            seed: 0,
+            limit: 40,
+            stop: Vec::new(),
+            allowed: Vec::new(),
+            n_top: 0,
+        };
+        let answer = pollster::block_on(engine.respond(&[request], &control)).remove(0).unwrap();
+        let Response::Text { tokens, finish, .. } = answer else { panic!("no text") };
+        assert_eq!(finish, likewise::eval::engine::Finish::Cancelled);
+        assert_eq!(tokens.iter().map(|token| token.id).collect::<Vec<_>>(), whole[..stop_after]);
+        assert_eq!(generate(&mut engine, &prompt, 40), whole, "what was in flight is forgotten");
+    }
+}
+
+/// What an earlier check found on this device is not found again; another device, version or file is checked.
+#[test]
+fn a_stored_check_takes_the_place_of_a_new_one() {
+    use likewise::eval::engine::{Backend, DeviceCheck, SelfTest};
+    use likewise::inference::error::LoadError;
+    let bytes = std::fs::read(path("tiny-llama-q4_1.gguf")).unwrap();
+    let gpu = pollster::block_on(Gpu::new()).unwrap();
+    // Values that no device reproduces: whoever is checked against them fails.
+    let wrong = probe_from_logits(&[1, 2], &(0..320).map(|i| i as f32).collect::<Vec<f32>>(), 20).unwrap();
+    let load = |checks: Vec<DeviceCheck>| {
+        let identity = ModelIdentity {
+            sha256: Some("ab".to_owned()),
+            self_test: vec![wrong.clone()],
+            checks,
+            ..ModelIdentity::of_file("tiny")
+        };
+        let progress = |_: LoadStage, _: u64, _: u64| {};
+        let (source, control) = (bytes.as_slice(), Control::quiet());
+        let on_gpu = pollster::block_on(load_gpu(&source, gpu.clone(), &identity, 1 << 30, &progress, &control))
+            .map(|model| model.info().clone());
+        let on_cpu = pollster::block_on(load_cpu::<CpuForward>(&source, &identity, 1 << 30, &progress, &control))
+            .map(|model| model.info().clone());
+        [on_gpu, on_cpu]
+    };
+    let found = load(Vec::new()).map(Result::unwrap);
+    assert!(found.iter().all(|info| matches!(info.self_test, SelfTest::Failed { .. })));
+    let checks: Vec<DeviceCheck> = found.iter().filter_map(|info| DeviceCheck::of(info, 5.0)).collect();
+    assert_eq!((checks.len(), checks[0].backend, checks[1].backend), (2, Backend::Gpu, Backend::Cpu));
+    for refused in load(checks.clone()) {
+        let error = refused.unwrap_err();
+        assert!(matches!(&error, LoadError::FailedBefore { detail } if detail.contains("divergence")), "{error}");
+    }
+    let with = |change: &dyn Fn(&mut DeviceCheck)| {
+        let mut checks = checks.clone();
+        checks.iter_mut().for_each(change);
+        load(checks)
+    };
+    let passed = with(&|check| check.verdict = SelfTest::Passed { max_kl: 0.25 });
+    assert!(passed.iter().all(|info| info.as_ref().unwrap().self_test == SelfTest::Passed { max_kl: 0.25 }));
+    let changes: [&dyn Fn(&mut DeviceCheck); 5] = [
+        &|check| check.adapter.push('!'),
+        &|check| check.app_version.push('!'),
+        &|check| check.weights_sha256.push('!'),
+        &|check| check.backend = Backend::Scripted,
+        &|check| check.verdict = SelfTest::Unverified { reason: String::new() },
+    ];
+    for change in changes {
+        let anew = with(&|check| {
+            check.verdict = SelfTest::Passed { max_kl: 0.25 };
+            change(check);
+        });
+        assert!(anew.iter().all(|info| matches!(info.as_ref().unwrap().self_test, SelfTest::Failed { .. })));
+    }
+}
+
 fn choose(engine: &mut GpuEngine, requests: &[Request]) -> Vec<Vec<f64>> {
     let answers = pollster::block_on(engine.respond(requests, &Control::quiet()));
     let scores = answers.into_iter().map(|answer| {

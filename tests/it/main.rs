@@ -5,6 +5,7 @@ mod abstention;
 mod catalog;
 mod classes;
 mod forward;
+mod fuzz;
 mod honesty;
 mod items;
 mod layering;

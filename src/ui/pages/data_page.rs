@@ -20,7 +20,7 @@ fn name_of(collection: Collection) -> &'static str {
         Collection::ItemResults => "Results of items",
         Collection::Sessions => "Study sessions",
         Collection::Judgments => "Judgments",
-        Collection::Settings => "Settings",
+        Collection::Settings => "Settings and checks of this device",
         Collection::Verdicts => "Your verdicts on items",
         Collection::Studies => "Studies taken part in",
         Collection::Withdrawals => "Withdrawn sessions",

@@ -6,10 +6,11 @@ use wasm_bindgen::JsCast;
 
 use super::data_page::CachedModels;
 use super::home_page::DeviceLine;
+use super::results_page::when;
 use crate::app::models::{Loaded, Models};
 use crate::app::{bytes_in_words, seconds_in_words};
 use crate::eval::bench::{Part, Rate};
-use crate::eval::engine::{Backend, SelfTest};
+use crate::eval::engine::{Backend, DeviceCheck, SelfTest};
 use crate::formats::catalog::ModelCard;
 use crate::protocol::{LoadPhase, ModelOrigin, NoticeKind};
 use crate::ui::components::progress_bar::ProgressBar;
@@ -108,12 +109,19 @@ fn LoadedFacts(loaded: Loaded) -> impl IntoView {
         Backend::Cpu => "Processor",
         Backend::Scripted => "Scripted demonstration",
     };
+    let (sha256, adapter) = (info.weights_sha256.clone(), info.adapter.clone());
+    let checked = move || {
+        let is_of = |check: &&DeviceCheck| check.is_of(sha256.as_deref(), info.backend, &adapter);
+        state
+            .checks
+            .with(|checks| checks.iter().find(is_of).map(|check| format!(", checked on {}", when(check.checked_at))))
+    };
     view! {
         <section class="panel" data-testid="loaded">
             <h2>{info.model_name.clone()} " is ready"</h2>
             <dl class="facts">
                 <dt>"Runs on"</dt><dd data-testid="loaded-backend">{place} ": " {info.adapter.clone()}</dd>
-                <dt>"Check of this device"</dt><dd data-testid="loaded-self-test">{self_test_in_words(&info.self_test)}</dd>
+                <dt>"Check of this device"</dt><dd data-testid="loaded-self-test">{self_test_in_words(&info.self_test)} {checked}</dd>
                 <dt>"Memory"</dt>
                 <dd>
                     {(loaded.device_bytes > 0).then(|| format!("{} on the graphics card, ", bytes_in_words(loaded.device_bytes)))}
@@ -130,6 +138,42 @@ fn LoadedFacts(loaded: Loaded) -> impl IntoView {
                 <button type="button" data-testid="unload" on:click=move |_| state.unload()>"Unload"</button>
             </div>
         </section>
+    }
+}
+
+/// What checks after loading found on this device, and a way to have one made again. A failure stays here until a later
+/// check of the same passes.
+#[component]
+fn DeviceChecks() -> impl IntoView {
+    let state = use_state();
+    let row = move |check: DeviceCheck| {
+        let version = format!("{} {}", check.adapter, check.app_version);
+        let is_asked = matches!(check.verdict, SelfTest::Unverified { .. });
+        let label = format!("Check {} again when it is loaded next", check.model_name);
+        view! {
+            <tr data-testid="device-check">
+                <th scope="row">{check.model_name.clone()}</th>
+                <td>{version}</td>
+                <td>{self_test_in_words(&check.verdict)}</td>
+                <td>{when(check.checked_at)}</td>
+                <td>{(!is_asked).then(|| view! {
+                    <button type="button" class="quiet" aria-label=label data-testid="check-again" on:click=move |_| state.forget_check(check.clone())>"Check again"</button>
+                })}</td>
+            </tr>
+        }
+    };
+    view! {
+        <Show when=move || state.checks.with(|checks| !checks.is_empty())>
+            <details class="panel" data-testid="device-checks" prop:open=move || state.checks.with(|checks| checks.iter().any(|check| matches!(check.verdict, SelfTest::Failed { .. })))>
+                <summary>"Checks of this device"</summary>
+                <p>"After its first load a model's answers are compared with stored ones; the verdict is kept for this device, driver and version of the site."</p>
+                <div class="scroll-x"><table>
+                    <caption>"Stored verdicts"</caption>
+                    <thead><tr><th scope="col">"Model"</th><th scope="col">"Device and version"</th><th scope="col">"Verdict"</th><th scope="col">"When"</th><th scope="col">"Again"</th></tr></thead>
+                    <tbody>{move || state.checks.get().into_iter().map(row).collect_view()}</tbody>
+                </table></div>
+            </details>
+        </Show>
     }
 }
 
@@ -188,6 +232,17 @@ fn ThisDevice() -> impl IntoView {
                     </details>
                 }
             });
+            let gemm = measures.token_cost.as_ref().and_then(|cost| cost.gemm).zip(measures.score_share());
+            let gemm = gemm.map(|(gemm, share)| view! {
+                <p data-testid="gemm">{format!(
+                    "Products of {} rows at once: {:.1} GFLOP a second; scoring reaches {:.0} % of that.",
+                    gemm.rows, gemm.flops_per_second / 1e9, share * 100.0,
+                )}</p>
+            });
+            let timed = format!(
+                "Scoring: {} prompts of 118 tokens that share 90, four options each; {} were timed and the others reckoned from them.",
+                measures.score.n, measures.score_timed,
+            );
             let card = serde_json::to_string_pretty(&measures);
             let copy = move |_| match &card {
                 Ok(card) => copy_text(card.clone(), said),
@@ -202,8 +257,10 @@ fn ThisDevice() -> impl IntoView {
                         {row("Scoring four options", "prompts", &measures.score)}
                     </tbody>
                 </table></div>
+                <p>{timed}</p>
                 {work}
                 {cost}
+                {gemm}
                 <div class="row">
                     <button type="button" data-testid="copy-measures" on:click=copy>"Copy as JSON"</button>
                     <span role="status">{move || said.get()}</span>
@@ -358,6 +415,7 @@ pub fn ModelsPage() -> impl IntoView {
         <DeviceLine />
         <LoadProgress models=state.models on_cancel=Callback::new(move |()| state.cancel_load()) />
         {move || loaded.get().map(|loaded| view! { <LoadedFacts loaded=loaded /> <ThisDevice /> })}
+        <DeviceChecks />
         <Show when=has_gpu>
             <div class="field">
                 <label for="backend">"Run models on"</label>

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { test } from "node:test";
 import { openPage, startBrowser } from "../lib/browser.mjs";
+import { watchMemory } from "../lib/memory.mjs";
 import { MODEL_PATH, startSite } from "../lib/site.mjs";
 
 const skip = existsSync(MODEL_PATH) ? false : "the model is not here: run make model";
@@ -10,6 +11,7 @@ const MINUTE = 60_000;
 for (const project of ["gpu", "cpu"]) test(`${project}: the real model loads, talks, takes a benchmark, and the results outlive a reload`, { skip }, async (t) => {
   const site = await startSite({ model: true });
   const browser = await startBrowser(project);
+  const memory = watchMemory();
   try {
     const { page, settle, id } = await openPage(browser, site);
     await page.goto(`${site.url}chat/`);
@@ -32,6 +34,10 @@ for (const project of ["gpu", "cpu"]) test(`${project}: the real model loads, ta
     await page.getByText("You stopped it.").waitFor({ timeout: MINUTE });
     t.diagnostic(await id("answer").last().textContent());
 
+    const peak = memory.stop();
+    t.diagnostic(`megabytes at most: ${JSON.stringify(peak)}`);
+    assert.ok(peak.renderer.pss > 20, "the renderer was seen");
+    if (project === "gpu") assert.ok(peak.renderer.pss < 250, "weights and cache are not the renderer's");
     // Links keep the page and with it the model.
     await id("nav-models").click();
     const heap = Number(await id("heap").getAttribute("data-bytes"));
@@ -56,6 +62,7 @@ for (const project of ["gpu", "cpu"]) test(`${project}: the real model loads, ta
     assert.equal(await id("counts").first().textContent(), verdicts);
     settle();
   } finally {
+    memory.stop();
     await browser.close();
     await site.close();
   }
