@@ -292,7 +292,9 @@ fn choices_asked_together_score_as_each_alone() {
         let Request::Choose { options, .. } = request else { unreachable!() };
         assert_eq!((together.len(), alone.len()), (options.len(), options.len()));
         for ((option, a), b) in options.iter().zip(together).zip(&alone) {
-            assert!((a - b).abs() < 1e-5, "prompt {i}, {option:?}: {a} together, {b} alone");
+            // Many rows and one row are summed by different kernels, in f32: a long text's score has more to round.
+            let rounding = 1e-5 + 1e-7 * b.abs();
+            assert!((a - b).abs() < rounding, "prompt {i}, {option:?}: {a} together, {b} alone");
             let forced: Vec<u32> = fresh.codec().encode(option, false).unwrap();
             let mut context = prompts[i].clone();
             let mut sum = 0.0;
