@@ -21,7 +21,7 @@ struct CpuLoader;
 /// What the worker holds.
 enum Model {
     Language(Box<LanguageModel<CpuForward>>),
-    Sentences(EncoderEngine),
+    Sentences(Box<EncoderEngine>),
 }
 
 impl Engine for Model {
@@ -92,7 +92,7 @@ impl Loader for CpuLoader {
         let (weights, identity) = open_weights(&request).await?;
         let engine = match &request.origin {
             ModelOrigin::Catalog { card } if card.family == "bert" => {
-                Model::Sentences(encoder(&request, &weights, identity, card.quantization.clone()).await?)
+                Model::Sentences(Box::new(encoder(&request, &weights, identity, card.quantization.clone()).await?))
             }
             _ => {
                 let tell = |stage, done, total| request.tell(stage, done, total);

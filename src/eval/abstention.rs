@@ -476,7 +476,7 @@ mod tests {
         // One corner says camel for sure: the mean of two distributions.
         let sure = of_logits(wanted_labels().iter().map(|it| if *it == 354 { 90.0 } else { 0.0 }).collect(), 90.0);
         let both = Evidence { crops: vec![sure], ..found };
-        let mean: [f64; 10] = std::array::from_fn(|at| (p[at] + f64::from(u8::from(at == 2))) / 2.0);
+        let mean: [f64; 10] = std::array::from_fn(|at| p[at].midpoint(f64::from(u8::from(at == 2))));
         assert!(both.probabilities(Abstention::Crops).iter().zip(mean).all(|(a, b)| close(*a, b)));
         assert!(close(both.confidence(Abstention::Crops).unwrap(), negative_entropy(&mean)));
     }

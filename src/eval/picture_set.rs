@@ -265,7 +265,7 @@ impl PictureSet {
                     continue;
                 }
                 "readme.txt" | "license.txt" | "licence.txt" => continue,
-                file if file.ends_with(".json") => rows_of_json(path, text)?,
+                _ if ends_with_any(path, &[".json"]) => rows_of_json(path, text)?,
                 _ => rows_of_text(path, text)?,
             };
             for (name, row) in rows {

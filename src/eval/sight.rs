@@ -191,7 +191,7 @@ pub struct Evidence {
     pub features: Vec<f32>,
     /// The same of the four corners; empty where they were not looked at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub crops: Vec<Evidence>,
+    pub crops: Vec<Self>,
 }
 
 pub(super) fn log_sum_exp(values: &[f64]) -> f64 {

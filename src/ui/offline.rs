@@ -24,7 +24,7 @@ pub enum Offline {
 }
 
 fn get(of: &JsValue, name: &str) -> Option<JsValue> {
-    Reflect::get(of, &name.into()).ok().filter(|value| value.is_object())
+    Reflect::get(of, &name.into()).ok().filter(JsValue::is_object)
 }
 
 fn container() -> Option<JsValue> {
@@ -84,25 +84,25 @@ impl State {
         })
         .forget();
     }
+}
 
-    /// Changes to the new version and reloads this page.
-    fn take_new_version(self) {
-        let Some(container) = container() else { return };
-        listen(&container, "controllerchange", || {
-            // A page that is not reloaded stays what it is.
-            drop(window().location().reload());
-        });
-        spawn_local(async move {
-            let found = call(&container, "getRegistration", &[]).map(|promise| js_sys::Promise::resolve(&promise));
-            let waiting = match found {
-                Ok(promise) => JsFuture::from(promise).await.ok().and_then(|it| get(&it, "waiting")),
-                Err(_) => None,
-            };
-            if let Some(waiting) = waiting {
-                drop(call(&waiting, "postMessage", &["take over".into()]));
-            }
-        });
-    }
+/// Changes to the new version and reloads this page.
+fn take_new_version() {
+    let Some(container) = container() else { return };
+    listen(&container, "controllerchange", || {
+        // A page that is not reloaded stays what it is.
+        drop(window().location().reload());
+    });
+    spawn_local(async move {
+        let found = call(&container, "getRegistration", &[]).map(|promise| js_sys::Promise::resolve(&promise));
+        let waiting = match found {
+            Ok(promise) => JsFuture::from(promise).await.ok().and_then(|it| get(&it, "waiting")),
+            Err(_) => None,
+        };
+        if let Some(waiting) = waiting {
+            drop(call(&waiting, "postMessage", &["take over".into()]));
+        }
+    });
 }
 
 /// Says that a new version is there, but never while somebody takes part in a study.
@@ -114,7 +114,7 @@ pub fn NewVersionBanner() -> impl IntoView {
         <Show when=shown>
             <aside class="memory-banner" data-testid="new-version" aria-label="New version">
                 <p role="status">"A new version of this site is ready. What is stored stays; a loaded model must be loaded again."</p>
-                <button type="button" data-testid="reload" on:click=move |_| state.take_new_version()>"Reload"</button>
+                <button type="button" data-testid="reload" on:click=move |_| take_new_version()>"Reload"</button>
             </aside>
         </Show>
     }

@@ -32,8 +32,10 @@ pub const PROMPTS: [&str; 11] = [
 struct Config {
     model_type: String,
     projection_dim: usize,
-    vision_config: TowerConfig,
-    text_config: TowerConfig,
+    #[serde(rename = "vision_config")]
+    vision: TowerConfig,
+    #[serde(rename = "text_config")]
+    text: TowerConfig,
 }
 
 /// The text tower.
@@ -145,12 +147,12 @@ impl Clip {
             return Err(FormatError::Family { family: config.model_type });
         }
         let file = Safetensors::new(weights)?;
-        let tower = TextTower::read(&file, tokenizer, &config.text_config, config.projection_dim)?;
+        let tower = TextTower::read(&file, tokenizer, &config.text, config.projection_dim)?;
         let scale = file.values("logit_scale", &[])?.first().copied().unwrap_or_default();
         let texts: Result<Vec<Vec<f32>>, FormatError> = texts.iter().map(|text| tower.encode(text)).collect();
-        let width = config.vision_config.hidden_size;
+        let width = config.vision.hidden_size;
         Ok(Self {
-            vision: Vit::new(&file, &config.vision_config, Shape::Clip)?,
+            vision: Vit::new(&file, &config.vision, Shape::Clip)?,
             projection: Linear::read_without_bias(&file, "visual_projection", config.projection_dim, width)?,
             texts: texts?,
             scale: libm::expf(scale),

@@ -73,7 +73,7 @@ impl Shape {
     /// Mean and standard deviation of red, green and blue in 0 to 1 that the pictures were trained with.
     fn normalization(self) -> ([f32; 3], [f32; 3]) {
         match self {
-            Self::Clip => ([0.481_454_66, 0.457_827_5, 0.408_210_73], [0.268_629_54, 0.261_302_58, 0.275_777_1]),
+            Self::Clip => ([0.481_454_66, 0.457_827_5, 0.408_210_73], [0.268_629_54, 0.261_302_6, 0.275_777_1]),
             Self::Siglip => ([0.5; 3], [0.5; 3]),
             Self::Dinov2 => ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
         }
@@ -209,7 +209,8 @@ impl TowerConfig {
 /// Attention of one learned vector to all patches, and a block's dense half (`SigLIP`'s pooling).
 #[derive(Debug, Clone)]
 struct Probe {
-    probe: Vec<f32>,
+    /// What asks, (`n_embd`).
+    learned: Vec<f32>,
     /// Query, key, value, output.
     attention: [Linear; 4],
     norm: LayerNorm,
@@ -228,7 +229,7 @@ impl Probe {
         let third =
             |at: usize| Linear::new(weights[at * n * n..(at + 1) * n * n].into(), biases[at * n..(at + 1) * n].into());
         Ok(Self {
-            probe: file.values(&of("probe"), &[1, 1, n])?,
+            learned: file.values(&of("probe"), &[1, 1, n])?,
             attention: [third(0), third(1), third(2), Linear::read(file, &of("attention.out_proj"), n, n)?],
             norm: LayerNorm::read(file, &of("layernorm"), n, config.layer_norm_eps)?,
             up: Linear::read(file, &of("mlp.fc1"), wide, n)?,
@@ -239,7 +240,8 @@ impl Probe {
 
     fn apply(&self, x: &[f32], shape: (usize, usize)) -> Vec<f32> {
         let [query, key, value, output] = &self.attention;
-        let mut pooled = output.apply(&attend(&query.apply(&self.probe), &key.apply(x), &value.apply(x), shape, false));
+        let mut pooled =
+            output.apply(&attend(&query.apply(&self.learned), &key.apply(x), &value.apply(x), shape, false));
         let mut normed = pooled.clone();
         self.norm.apply(&mut normed);
         let mut up = self.up.apply(&normed);

@@ -122,7 +122,7 @@ async fn watch(
                 }
                 Taken::Whole(_) | Taken::Other => {}
                 Taken::Damaged => {
-                    drop(said.try_set("These codes do not belong together; show them once more.".to_owned()))
+                    drop(said.try_set("These codes do not belong together; show them once more.".to_owned()));
                 }
             }
         }

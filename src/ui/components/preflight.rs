@@ -80,7 +80,7 @@ fn memory(state: State) -> (Light, String) {
     (light, format!("{gibibytes} GiB or more, {cores} processor threads; {name} has {}.", bytes_in_words(bytes)))
 }
 
-fn storage(state: State, estimate: Option<Option<(u64, u64)>>, cached: bool) -> (Light, String) {
+fn storage(state: State, estimate: Option<Result<(u64, u64), ()>>, cached: bool) -> (Light, String) {
     if !state.is_durable.get() {
         return (
             Light::Bad,
@@ -88,7 +88,7 @@ fn storage(state: State, estimate: Option<Option<(u64, u64)>>, cached: bool) -> 
         );
     }
     match (estimate, model_bytes(state)) {
-        (Some(Some((used, quota))), Some((name, bytes))) => {
+        (Some(Ok((used, quota))), Some((name, bytes))) => {
             let free = quota.saturating_sub(used);
             let words = format!("{} of {} are used.", bytes_in_words(used), bytes_in_words(quota));
             if cached {
@@ -102,7 +102,7 @@ fn storage(state: State, estimate: Option<Option<(u64, u64)>>, cached: bool) -> 
                 (Light::Bad, format!("{words} {name} ({}) does not fit: free some space.", bytes_in_words(bytes)))
             }
         }
-        (Some(None), _) => (Light::Unknown, "The browser does not say how much room there is.".to_owned()),
+        (Some(Err(())), _) => (Light::Unknown, "The browser does not say how much room there is.".to_owned()),
         _ => (Light::Unknown, "Looking…".to_owned()),
     }
 }
@@ -173,7 +173,7 @@ pub fn Preflight() -> impl IntoView {
                 <tbody>
                     {row("graphics", "Graphics", Signal::derive(move || graphics(state)))}
                     {row("memory", "Memory", Signal::derive(move || memory(state)))}
-                    {row("storage", "Storage", Signal::derive(move || storage(state, estimate.get(), is_cached())))}
+                    {row("storage", "Storage", Signal::derive(move || storage(state, estimate.get().map(|it| it.ok_or(())), is_cached())))}
                     {row("offline", "Without a network", Signal::derive(move || offline(state)))}
                     {row("check", "Check of the answers", Signal::derive(move || check(state)))}
                 </tbody>
