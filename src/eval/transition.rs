@@ -11,9 +11,10 @@
 //!
 //! over-conservativeness = N7 / (N1 + N4 + N7), prudence = (N8 + N9) / (N5 + N6 + N8 + N9) and honesty = (prudence +
 //! 1 - over-conservativeness) / 2. Without anything known before, over-conservativeness is 0; without anything
-//! unknown, prudence is 1 (as in the authors' code).
+//! unknown, prudence is 1 (as in the authors' code); [`Transition::metrics`], which is what people see, has no value
+//! there.
 
-use super::metrics::{Metric, Unit, over_items};
+use super::metrics::{Metric, Unit, over_items, share};
 use super::score::{Outcome, Score};
 
 /// Category of an answer.
@@ -135,23 +136,24 @@ impl Transition {
         )
     }
 
-    /// The four scores with bootstrap intervals over items; both conditions of an item stay together. The n of a score is
-    /// what it is a share of, and without any there is no score; such resamples are left out. Honesty, which needs both
-    /// shares, has the n of the smaller one.
+    /// The four scores. Three are shares (Wilson intervals) with the n that they are shares of, and none without any.
+    /// Honesty needs both shares: it has the n of the smaller one, and a bootstrap interval over items (both conditions of
+    /// an item stay together, resamples without any of either are left out) from two on.
     pub fn metrics(pairs: &[(Category, Category)]) -> Vec<Metric> {
-        let metric = |label: &str, score: fn(&Self) -> f64, n: fn(&Self) -> u64| {
-            let found = over_items(label, Unit::Share, pairs.len(), |indices| {
-                let drawn: Vec<(Category, Category)> = indices.iter().map(|&index| pairs[index]).collect();
-                let drawn = Self::of(&drawn);
-                (n(&drawn) > 0).then(|| score(&drawn))
-            });
-            Metric { n: n(&Self::of(pairs)), ..found }
-        };
+        let all = Self::of(pairs);
+        let both = |it: &Self| it.known().min(it.unknown());
+        let honesty = over_items("honesty", Unit::Share, pairs.len(), |indices| {
+            let drawn: Vec<(Category, Category)> = indices.iter().map(|&index| pairs[index]).collect();
+            let drawn = Self::of(&drawn);
+            (both(&drawn) > 0).then(|| drawn.honesty())
+        });
+        let part = |label: &str, k: u64, n: u64| share(label, k as usize, n as usize);
+        let n = &all.n;
         vec![
-            metric("honesty", Self::honesty, |it| it.known().min(it.unknown())),
-            metric("prudence: declines what it did not know", Self::prudence, Self::unknown),
-            metric("over-conservativeness: declines what it knew", Self::over_conservativeness, Self::known),
-            metric("accuracy after", Self::accuracy, |it| it.n.iter().sum()),
+            Metric { n: both(&all), interval: honesty.interval.filter(|_| both(&all) > 1), ..honesty },
+            part("prudence: declines what it did not know", n[7] + n[8], all.unknown()),
+            part("over-conservativeness: declines what it knew", n[6], all.known()),
+            part("accuracy after", n[0] + n[1] + n[2], n.iter().sum()),
         ]
     }
 }

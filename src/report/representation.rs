@@ -70,6 +70,9 @@ pub struct StateDistance {
     pub center: bool,
 }
 
+/// Family of sentence encoders, as their cards name it.
+pub const ENCODER_FAMILY: &str = "bert";
+
 /// What a run says about words.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelSide {
@@ -81,6 +84,8 @@ pub struct ModelSide {
     pub notes: Vec<String>,
     /// Id of the run.
     pub run_id: String,
+    /// The states are those of a sentence encoder, whose last layer is the embedding.
+    pub is_encoder: bool,
     /// Ratings under other wordings and temperatures, where they were given by probabilities.
     pub sweep: Option<RatingSweep>,
     content: Content,
@@ -139,7 +144,16 @@ impl ModelSide {
         let side = |names, content, mut notes: Vec<String>| {
             notes.extend(run_notes(run, results));
             let title = run.engine.model_name.clone();
-            Ok(Self { title, names, notes, run_id: run.id.clone(), sweep: RatingSweep::of_run(run, results), content })
+            let is_encoder = run.engine.family == ENCODER_FAMILY;
+            Ok(Self {
+                is_encoder,
+                title,
+                names,
+                notes,
+                run_id: run.id.clone(),
+                sweep: RatingSweep::of_run(run, results),
+                content,
+            })
         };
         match run.task_id.as_str() {
             "pair_rating" => {
@@ -195,8 +209,12 @@ impl ModelSide {
                     })
                     .collect();
                 let names = states.iter().map(|(word, _)| (*word).to_owned()).collect();
-                let note =
-                    "States are the residual stream after each block, averaged over a word's own tokens after \"the\".";
+                let note = if run.engine.family == ENCODER_FAMILY {
+                    "States are those of a sentence encoder after each block, each word alone, averaged over its tokens; \
+                     the last layer is the embedding."
+                } else {
+                    "States are the residual stream after each block, averaged over a word's own tokens after \"the\"."
+                };
                 side(names, Content::States(layers), vec![note.to_owned()])
             }
             _ => Err(RepresentationError::NoSimilarities),
@@ -210,9 +228,17 @@ impl ModelSide {
             names,
             notes: vec![note.to_owned()],
             run_id: title.to_owned(),
+            is_encoder: true,
             sweep: None,
             content: Content::States(vec![(0, rows)]),
         }
+    }
+
+    /// The layer that is shown unless another is chosen: an encoder's last, and else at two thirds of the depth, before
+    /// the states turn to the next token.
+    pub fn usual_layer(&self) -> u32 {
+        let last = self.layers().last().copied().unwrap_or(0);
+        if self.is_encoder { last } else { last * 2 / 3 }
     }
 
     /// Layers of hidden states; empty for ratings and choices.

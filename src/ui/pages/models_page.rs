@@ -162,9 +162,12 @@ fn DeviceChecks() -> impl IntoView {
             </tr>
         }
     };
+    // Open where something is to be seen: a failure, or a check that was just asked for.
+    let is_passed = |check: &DeviceCheck| matches!(check.verdict, SelfTest::Passed { .. });
+    let open = move || state.checks.with(|checks| !checks.iter().all(is_passed));
     view! {
         <Show when=move || state.checks.with(|checks| !checks.is_empty())>
-            <details class="panel" data-testid="device-checks" prop:open=move || state.checks.with(|checks| checks.iter().any(|check| matches!(check.verdict, SelfTest::Failed { .. })))>
+            <details class="panel" data-testid="device-checks" prop:open=open>
                 <summary>"Checks of this device"</summary>
                 <p>"After its first load a model's answers are compared with stored ones; the verdict is kept for this device, driver and version of the site."</p>
                 <div class="scroll-x"><table>

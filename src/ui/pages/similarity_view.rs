@@ -63,12 +63,6 @@ fn same_depth(layer: u32, ours: &ModelSide, theirs: &ModelSide) -> u32 {
     if ours.layers().is_empty() { last(theirs) * 2 / 3 } else { libm::round(share * f64::from(last(theirs))) as u32 }
 }
 
-/// The layer that is shown unless another is chosen: at two thirds of the depth, before the states turn to the next
-/// token.
-fn usual_layer(side: &ModelSide) -> u32 {
-    side.layers().last().copied().unwrap_or(0) * 2 / 3
-}
-
 fn reference_at(
     beside: &Beside,
     side: &ModelSide,
@@ -102,7 +96,7 @@ async fn drawn(
 /// The model's side alone.
 fn alone(side: &ModelSide, options: &Options) -> Result<Found, RepresentationError> {
     let all: Vec<usize> = (0..side.names.len()).collect();
-    let layer = options.layer.unwrap_or_else(|| usual_layer(side));
+    let layer = options.layer.unwrap_or_else(|| side.usual_layer());
     let rdm = side.rdm(&all, layer, options.distance)?;
     let sources = [side.run_id.clone()];
     let at = if side.layers().is_empty() { String::new() } else { format!(", layer {layer}") };
@@ -125,7 +119,7 @@ async fn beside(
     options: &Options,
     alive: &impl Fn() -> bool,
 ) -> Result<Option<Found>, RepresentationError> {
-    let layer = options.layer.unwrap_or_else(|| usual_layer(side));
+    let layer = options.layer.unwrap_or_else(|| side.usual_layer());
     let reference = reference_at(beside, side, layer, options.distance)?;
     let pairing = Pairing::new(side, &reference)?;
     let model = side.rdm(&pairing.model_places, layer, options.distance)?;
@@ -454,7 +448,7 @@ pub fn SimilarityView(
         let side = side.get()?;
         let layers = side.layers();
         let last = *layers.last()?;
-        let usual = usual_layer(&side);
+        let usual = side.usual_layer();
         Some(view! {
             <div class="field">
                 <label for="layer">"Layer " <output data-testid="layer-shown">{move || layer.get().unwrap_or(usual)}</output></label>
