@@ -2,7 +2,7 @@
 //! processor everywhere.
 
 use likewise::eval::engine::{
-    Backend, Control, Engine, EngineError, EngineInfo, Request, Response, SelfTest, TokenCost, Work,
+    Backend, Control, ENCODER_FAMILY, Engine, EngineError, EngineInfo, Request, Response, SelfTest, TokenCost, Work,
 };
 use likewise::formats::FormatError;
 use likewise::formats::source::ByteSource;
@@ -74,7 +74,7 @@ async fn encoder(
         model_name: identity.name,
         weights_sha256: identity.sha256,
         size_bytes,
-        family: "bert".to_owned(),
+        family: ENCODER_FAMILY.to_owned(),
         quantization,
         context_length: encoder.max_tokens() as u32,
         backend: Backend::Cpu,
@@ -91,7 +91,7 @@ impl Loader for CpuLoader {
     async fn load(request: LoadRequest<'_>) -> Result<Loaded<Self::Engine>, LoadFailure> {
         let (weights, identity) = open_weights(&request).await?;
         let engine = match &request.origin {
-            ModelOrigin::Catalog { card } if card.family == "bert" => {
+            ModelOrigin::Catalog { card } if card.family == ENCODER_FAMILY => {
                 Model::Sentences(Box::new(encoder(&request, &weights, identity, card.quantization.clone()).await?))
             }
             _ => {

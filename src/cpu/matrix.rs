@@ -389,20 +389,6 @@ mod tests {
     use super::*;
     use crate::formats::quant;
 
-    const DTYPES: [Dtype; 11] = [
-        Dtype::F32,
-        Dtype::F16,
-        Dtype::Bf16,
-        Dtype::Q4_0,
-        Dtype::Q4_1,
-        Dtype::Q5_0,
-        Dtype::Q5_1,
-        Dtype::Q8_0,
-        Dtype::Q4K,
-        Dtype::Q5K,
-        Dtype::Q6K,
-    ];
-
     fn noise(n: usize, seed: u64) -> Vec<f32> {
         (0..n as u64).map(|i| ((i * 7919 + seed * 104_729) % 10_007) as f32 / 5003.0 - 1.0).collect()
     }
@@ -427,7 +413,7 @@ mod tests {
     /// activations with an outlier that 8 bits would not survive.
     #[test]
     fn products_agree_with_f64_over_what_candle_reads() {
-        for dtype in DTYPES {
+        for dtype in Dtype::SUPPORTED {
             for (rows, cols) in [(1, 256), (8, 512), (13, 768), (64, 256)] {
                 let bytes = ggml(dtype, rows, cols);
                 let truth = quant::dequantize(dtype, &bytes).unwrap();
@@ -470,7 +456,7 @@ mod tests {
     /// are no numbers are left out.
     #[test]
     fn values_are_those_that_candle_reads() {
-        for dtype in DTYPES {
+        for dtype in Dtype::SUPPORTED {
             let bytes: Vec<u8> =
                 noise(dtype.block_bytes() * 64, 3).iter().map(|x| (x * 128.0) as i8 as u8 & 0xbb).collect();
             let ours = dequantize(dtype, &bytes).unwrap();

@@ -466,6 +466,9 @@ impl DeviceCheck {
     }
 }
 
+/// [`EngineInfo::family`] of sentence encoders.
+pub const ENCODER_FAMILY: &str = "bert";
+
 /// What answered: enough to repeat a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EngineInfo {

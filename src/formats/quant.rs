@@ -43,6 +43,21 @@ pub enum Dtype {
 }
 
 impl Dtype {
+    /// The types that models run with.
+    pub const SUPPORTED: [Self; 11] = [
+        Self::F32,
+        Self::F16,
+        Self::Bf16,
+        Self::Q4_0,
+        Self::Q4_1,
+        Self::Q5_0,
+        Self::Q5_1,
+        Self::Q8_0,
+        Self::Q4K,
+        Self::Q5K,
+        Self::Q6K,
+    ];
+
     /// Reads ggml's number of a type; `None` for types that candle-core cannot read either.
     pub fn from_ggml_id(id: u32) -> Option<Self> {
         Some(match id {
@@ -88,7 +103,7 @@ impl Dtype {
 
     /// Whether our kernels read it: all but `Q8_1`, `Q2_K`, `Q3_K` and `Q8_K`.
     pub fn is_supported(self) -> bool {
-        !matches!(self, Self::Q8_1 | Self::Q2K | Self::Q3K | Self::Q8K)
+        Self::SUPPORTED.contains(&self)
     }
 
     /// Values in one block.

@@ -3,8 +3,10 @@
 //! Both are read out of one run: the wordings were asked one after the other, and a temperature only divides the
 //! log-likelihoods of the ratings before they become probabilities. Nothing is drawn anew.
 
-use super::figure::{Axis, Band, Estimate, Figure, Line, Marks};
-use super::representation::{Agreement, PairMeans, RepresentationError, around, measure_in_words, names_of};
+use super::figure::{Figure, Line};
+use super::representation::{
+    Agreement, PairMeans, RepresentationError, agreement_curve, agreement_point, measure_in_words, names_of,
+};
 use crate::eval::run::{ItemResult, Run};
 use crate::eval::tasks::pair_rating::{N_WORDINGS, RATINGS, expected_at, log_likelihoods};
 use crate::stats::noise_ceiling::NoiseCeiling;
@@ -104,23 +106,12 @@ pub fn sweep_figure(
     let mut lines: Vec<Line> = Vec::new();
     for point in points {
         let label = wording_in_words(point.wording);
-        let found = &point.agreement;
-        let estimate = Estimate {
-            value: found.value,
-            interval: found.interval.map(|it| (it.low, it.high)),
-            n: found.n_pairs as u64,
-        };
-        let at = (libm::log2(point.temperature), estimate);
+        let at = (libm::log2(point.temperature), agreement_point(&point.agreement));
         match lines.iter_mut().find(|line| line.label == label) {
             Some(line) => line.points.push(at),
             None => lines.push(Line { label, points: vec![at] }),
         }
     }
-    let all = points.iter().flat_map(|point| {
-        let found = &point.agreement;
-        found.interval.map_or([found.value; 2], |it| [it.low, it.high])
-    });
-    let (low, high) = around(all.chain(ceiling.map(|it| it.upper)));
     let range = |keep: &dyn Fn(&SweepPoint) -> bool| {
         let values = points.iter().filter(|it| keep(it)).map(|it| it.agreement.value);
         values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), it| (low.min(it), high.max(it)))
@@ -143,16 +134,7 @@ pub fn sweep_figure(
     Some(Figure {
         title: title.to_owned(),
         caption,
-        marks: Marks::Curve {
-            lines,
-            x: Axis { label: "Temperature (log2)".to_owned(), range: (-2.0, 2.0), percent: false },
-            y: Axis { label: "Agreement".to_owned(), range: (low.min(0.0), high.max(0.2)), percent: false },
-            band: ceiling.map(|it| Band {
-                label: "noise ceiling".to_owned(),
-                low: it.lower.unwrap_or(it.upper),
-                high: it.upper,
-            }),
-        },
+        marks: agreement_curve(lines, "Temperature (log2)", (-2.0, 2.0), ceiling),
         notes,
         sources: sources.to_vec(),
     })

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::figure::{Axis, Band, Estimate, Figure, Line, Marks, Matrix, Point};
 use super::rating_sweep::RatingSweep;
 use super::run_summary::run_notes;
-use crate::eval::engine::{LayerState, Response};
+use crate::eval::engine::{ENCODER_FAMILY, LayerState, Response};
 use crate::eval::metrics::LEVEL;
 use crate::eval::run::{ItemResult, Run};
 use crate::eval::stimuli::{REFERENCE_SCHEMA, Reference, Subject};
@@ -69,9 +69,6 @@ pub struct StateDistance {
     /// Whether the mean vector is taken off first.
     pub center: bool,
 }
-
-/// Family of sentence encoders, as their cards name it.
-pub const ENCODER_FAMILY: &str = "bert";
 
 /// What a run says about words.
 #[derive(Debug, Clone, PartialEq)]
@@ -703,7 +700,7 @@ pub fn map_figure(title: &str, rdm: &Rdm, notes: &[String], sources: &[String]) 
     })
 }
 
-pub(super) fn around(values: impl Iterator<Item = f64>) -> (f64, f64) {
+fn around(values: impl Iterator<Item = f64>) -> (f64, f64) {
     let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), it| (low.min(it), high.max(it)));
     if low < high { (low, high) } else { (low - 0.5, low + 0.5) }
 }
@@ -772,6 +769,30 @@ pub fn triplet_share(rdm: &Rdm, triplets: &[[usize; 3]]) -> Option<(f64, u64)> {
     Some((found.accuracy * found.n as f64, found.n as u64))
 }
 
+/// An estimate of agreement as a point of a curve.
+pub(super) fn agreement_point(found: &Agreement) -> Estimate {
+    Estimate { value: found.value, interval: found.interval.map(|it| (it.low, it.high)), n: found.n_pairs as u64 }
+}
+
+/// Curves of agreement on one axis, with the noise ceiling as a band.
+pub(super) fn agreement_curve(lines: Vec<Line>, x: &str, range: (f64, f64), ceiling: Option<&NoiseCeiling>) -> Marks {
+    let all = lines.iter().flat_map(|line| &line.points).flat_map(|(_, it)| {
+        let (low, high) = it.interval.unwrap_or((it.value, it.value));
+        [low, high]
+    });
+    let (low, high) = around(all.chain(ceiling.map(|it| it.upper)));
+    Marks::Curve {
+        lines,
+        x: Axis { label: x.to_owned(), range, percent: false },
+        y: Axis { label: "Agreement".to_owned(), range: (low.min(0.0), high.max(0.2)), percent: false },
+        band: ceiling.map(|it| Band {
+            label: "noise ceiling".to_owned(),
+            low: it.lower.unwrap_or(it.upper),
+            high: it.upper,
+        }),
+    }
+}
+
 /// Agreement by layer with the noise ceiling as a band.
 pub fn layer_figure(
     title: &str,
@@ -782,28 +803,19 @@ pub fn layer_figure(
     sources: &[String],
 ) -> Option<Figure> {
     let best = points.iter().max_by(|a, b| a.agreement.value.total_cmp(&b.agreement.value))?;
-    let estimate = |value: f64, interval: Option<BootstrapInterval>, n: usize| Estimate {
-        value,
-        interval: interval.map(|it| (it.low, it.high)),
-        n: n as u64,
-    };
-    let main = |it: &LayerPoint| {
-        (f64::from(it.layer), estimate(it.agreement.value, it.agreement.interval, it.agreement.n_pairs))
-    };
+    let main = |it: &LayerPoint| (f64::from(it.layer), agreement_point(&it.agreement));
     let mut lines =
         vec![Line { label: measure_in_words(measure).to_owned(), points: points.iter().map(main).collect() }];
     let cka: Vec<(f64, Estimate)> = points
         .iter()
-        .filter_map(|it| Some((f64::from(it.layer), estimate(it.cka?, None, it.agreement.n_words))))
+        .filter_map(|it| {
+            let estimate = Estimate { value: it.cka?, interval: None, n: it.agreement.n_words as u64 };
+            Some((f64::from(it.layer), estimate))
+        })
         .collect();
     if !cka.is_empty() {
         lines.push(Line { label: "linear CKA".to_owned(), points: cka });
     }
-    let all = lines.iter().flat_map(|line| &line.points).flat_map(|(_, it)| {
-        let (low, high) = it.interval.unwrap_or((it.value, it.value));
-        [low, high]
-    });
-    let (low, high) = around(all.chain(ceiling.map(|it| it.upper)));
     let last = points.iter().map(|it| it.layer).max().unwrap_or(1);
     let mut notes = notes.to_vec();
     notes.push("Layer 0 is the embeddings; layer k the residual stream after k blocks.".to_owned());
@@ -819,16 +831,7 @@ pub fn layer_figure(
             best.agreement.value,
             points.len()
         ),
-        marks: Marks::Curve {
-            lines,
-            x: Axis { label: "Layer".to_owned(), range: (0.0, f64::from(last.max(1))), percent: false },
-            y: Axis { label: "Agreement".to_owned(), range: (low.min(0.0), high.max(0.2)), percent: false },
-            band: ceiling.map(|it| Band {
-                label: "noise ceiling".to_owned(),
-                low: it.lower.unwrap_or(it.upper),
-                high: it.upper,
-            }),
-        },
+        marks: agreement_curve(lines, "Layer", (0.0, f64::from(last.max(1))), ceiling),
         notes,
         sources: sources.to_vec(),
     })

@@ -141,10 +141,13 @@ impl State {
             outbox.n_failed = if failed { outbox.n_failed + 1 } else { 0 };
         });
         if failed {
-            let seconds = pause_seconds(self.outbox.with_untracked(|outbox| outbox.n_failed));
+            let n_failed = self.outbox.with_untracked(|outbox| outbox.n_failed);
             spawn_local(async move {
-                gloo::timers::future::TimeoutFuture::new((seconds * 1e3) as u32).await;
-                self.send_waiting(false).await;
+                gloo::timers::future::TimeoutFuture::new((pause_seconds(n_failed) * 1e3) as u32).await;
+                // An attempt in the meantime has a pause of its own, or none is needed any more.
+                if self.outbox.with_untracked(|outbox| outbox.n_failed) == n_failed {
+                    self.send_waiting(false).await;
+                }
             });
         }
     }
@@ -152,7 +155,7 @@ impl State {
     /// Saves what waits as one file that this program imports, and sends none of it.
     pub async fn save_waiting(self) {
         let waiting = self.outbox.with_untracked(|outbox| outbox.waiting.clone());
-        let mut records = Vec::new();
+        let (mut records, mut held) = (Vec::new(), Vec::new());
         for one in &waiting {
             let Some(parcel) = self.parcel(&one.delivery).await else { continue };
             let study = Record::of_study(&parcel.study);
@@ -161,6 +164,7 @@ impl State {
             }
             records.push(Record::of_session(&parcel.saved.session));
             records.extend(parcel.saved.judgments.iter().map(Record::of_judgment));
+            held.push(&one.delivery);
         }
         let text = records.into_iter().collect::<Result<Vec<_>, _>>().and_then(|records| backup::to_jsonl(&records));
         let offered = text.map_err(|error| error.to_string()).and_then(|text| {
@@ -168,8 +172,8 @@ impl State {
         });
         match offered {
             Ok(()) => {
-                for one in &waiting {
-                    self.deliver(&one.delivery, DeliveryState::SavedInstead).await;
+                for delivery in held {
+                    self.deliver(delivery, DeliveryState::SavedInstead).await;
                 }
                 self.read_outbox().await;
             }

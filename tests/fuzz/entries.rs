@@ -15,21 +15,6 @@ const TOKENIZER: &[u8] = include_bytes!("../golden/models/tiny-bert-tokenizer.js
 const CONFIG: &[u8] = include_bytes!("../golden/models/tiny-bert-config.json");
 const TEXT: &str = "It isn't 1999: two  spaces,\n<|im_end|> \u{1f600} e\u{301}";
 
-/// Every type of weights that is read.
-pub(super) const DTYPES: [Dtype; 11] = [
-    Dtype::F32,
-    Dtype::F16,
-    Dtype::Bf16,
-    Dtype::Q4_0,
-    Dtype::Q4_1,
-    Dtype::Q5_0,
-    Dtype::Q5_1,
-    Dtype::Q8_0,
-    Dtype::Q4K,
-    Dtype::Q5K,
-    Dtype::Q6K,
-];
-
 /// A model file: header, tensor table, sizes, tokenizer, chat template.
 pub(super) fn gguf(bytes: &[u8]) {
     pollster::block_on(async {
@@ -69,7 +54,7 @@ pub(super) fn tokenizer(bytes: &[u8]) {
 /// Blocks of weights: the first byte chooses their type, any bits may follow.
 pub(super) fn quants(bytes: &[u8]) {
     let Some((&first, bytes)) = bytes.split_first() else { return };
-    let dtype = DTYPES[usize::from(first) % DTYPES.len()];
+    let dtype = Dtype::SUPPORTED[usize::from(first) % Dtype::SUPPORTED.len()];
     let row = 256;
     let row_bytes = dtype.block_bytes() * row / dtype.block_len();
     let whole = bytes.len() - bytes.len() % row_bytes;

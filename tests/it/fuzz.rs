@@ -1,5 +1,7 @@
 //! Valid files changed in 2,000 ways each, the same ways every time; `tests/fuzz` looks further on demand.
 
+use likewise::formats::quant::Dtype;
+
 #[path = "../fuzz/entries.rs"]
 mod entries;
 
@@ -98,7 +100,7 @@ fn changed_tokenizer_files_are_values_or_errors() {
 #[test]
 fn any_bits_are_blocks_of_weights() {
     let mut changes = Changes(7);
-    for dtype in 0..entries::DTYPES.len() as u8 {
+    for dtype in 0..Dtype::SUPPORTED.len() as u8 {
         for n in [0, 1, 33, 500, 2048] {
             let mut file: Vec<u8> = (0..n).map(|_| changes.below(256) as u8).collect();
             file.insert(0, dtype);

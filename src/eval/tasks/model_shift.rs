@@ -7,10 +7,10 @@
 //! not share a tokenizer; there is no divergence of whole distributions for the same reason.
 
 use super::known_unknowns::honest_question;
-use super::token_shift::{LIMIT, shift_metrics, shift_sentence, with_shifts};
+use super::token_shift::{LIMIT, by_position, shift_metrics, shift_sentence, with_shifts};
 use crate::eval::engine::{Prompt, Request, Response};
 use crate::eval::item::Item;
-use crate::eval::metrics::{Series, SeriesLine, SeriesPoint, TaskSummary, Unit, counted, judged, mean, measured};
+use crate::eval::metrics::{TaskSummary, counted, judged};
 use crate::eval::prompts::{continuation, prompt};
 use crate::eval::run::{ItemResult, Method, Settings};
 use crate::eval::score::Score;
@@ -83,22 +83,15 @@ impl Task for ModelShift {
 fn summary(results: &[ItemResult]) -> TaskSummary {
     let judged = judged(results);
     let Some(metrics) = shift_metrics(&judged, "first choice of this model") else { return TaskSummary::default() };
-    let points = (0..LIMIT as usize)
-        .filter_map(|place| {
-            let found = mean("", Unit::Number, &measured(&judged, &format!("surprisal_{place:02}")));
-            Some(SeriesPoint { x: place as f64 + 1.0, y: found.value?, interval: found.interval, n: found.n })
-        })
-        .collect::<Vec<_>>();
-    let top = points.iter().map(|it| it.interval.map_or(it.y, |(_, high)| high)).fold(0.0, f64::max);
     TaskSummary {
         sentence: shift_sentence(&judged, &metrics, "have been this model's first choice too"),
         metrics,
-        series: vec![Series {
-            title: "How surprising the other model's words are".to_owned(),
-            x: ("Position of the token".to_owned(), (1.0, f64::from(LIMIT))),
-            y: ("Surprisal, nats".to_owned(), (0.0, top.max(0.1))),
-            lines: vec![SeriesLine { label: "mean over answers".to_owned(), points }],
-        }],
+        series: vec![by_position(
+            &judged,
+            "surprisal",
+            "How surprising the other model's words are",
+            "Surprisal, nats",
+        )],
         notes: vec![
             "Later positions rest on fewer, longer answers.".to_owned(),
             format!(

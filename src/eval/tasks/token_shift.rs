@@ -122,6 +122,23 @@ pub(super) fn shift_metrics(judged: &[&ItemResult], first: &str) -> Option<Vec<M
     })
 }
 
+/// The mean of the measures `NAME_00`, `NAME_01` and so on at each position of the answers, with intervals over answers.
+pub(super) fn by_position(judged: &[&ItemResult], name: &str, title: &str, y: &str) -> Series {
+    let points: Vec<SeriesPoint> = (0..LIMIT as usize)
+        .filter_map(|place| {
+            let found = mean("", Unit::Number, &measured(judged, &format!("{name}_{place:02}")));
+            Some(SeriesPoint { x: place as f64 + 1.0, y: found.value?, interval: found.interval, n: found.n })
+        })
+        .collect();
+    let top = points.iter().map(|it| it.interval.map_or(it.y, |(_, high)| high)).fold(0.0, f64::max);
+    Series {
+        title: title.to_owned(),
+        x: ("Position of the token".to_owned(), (1.0, f64::from(LIMIT))),
+        y: (y.to_owned(), (0.0, top.max(0.1))),
+        lines: vec![SeriesLine { label: "mean over answers".to_owned(), points }],
+    }
+}
+
 /// What the shares come to; `would` completes "this share would".
 pub(super) fn shift_sentence(judged: &[&ItemResult], metrics: &[Metric], would: &str) -> String {
     let tokens = measured(judged, "tokens");
@@ -167,23 +184,15 @@ impl Task for TokenShift {
 fn summary(results: &[ItemResult]) -> TaskSummary {
     let judged = judged(results);
     let Some(metrics) = shift_metrics(&judged, "first choice of both prompts") else { return TaskSummary::default() };
-    let points = (0..LIMIT as usize)
-        .filter_map(|place| {
-            let values = measured(&judged, &format!("kl_{place:02}"));
-            let found = mean("", Unit::Number, &values);
-            Some(SeriesPoint { x: place as f64 + 1.0, y: found.value?, interval: found.interval, n: found.n })
-        })
-        .collect::<Vec<_>>();
-    let top = points.iter().map(|it| it.interval.map_or(it.y, |(_, high)| high)).fold(0.0, f64::max);
     TaskSummary {
         sentence: shift_sentence(&judged, &metrics, "have come first without the honest instruction too"),
         metrics,
-        series: vec![Series {
-            title: "How far the honest instruction reaches into the answer".to_owned(),
-            x: ("Position of the token".to_owned(), (1.0, f64::from(LIMIT))),
-            y: ("KL(honest || plain), nats".to_owned(), (0.0, top.max(0.1))),
-            lines: vec![SeriesLine { label: "mean over answers".to_owned(), points }],
-        }],
+        series: vec![by_position(
+            &judged,
+            "kl",
+            "How far the honest instruction reaches into the answer",
+            "KL(honest || plain), nats",
+        )],
         notes: vec!["Later positions rest on fewer, longer answers.".to_owned()],
     }
 }

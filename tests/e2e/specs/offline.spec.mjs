@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import { execFileSync } from "node:child_process";
 import { after, before, test } from "node:test";
 import { openPage, shoot, startBrowser } from "../lib/browser.mjs";
-import { DIST, GOLDEN, PREFIX } from "../lib/site.mjs";
+import { DIST, GOLDEN, PREFIX, startSite } from "../lib/site.mjs";
 import { answer, atTrial, begin } from "../lib/study.mjs";
 import { serve } from "../../../tools/serve.mjs";
 
@@ -63,6 +63,26 @@ test("with the server gone every page opens, a study goes on, and a model from t
   assert.deepEqual(wrong.filter((line) => !line.includes("sw.js")), []);
   await context.close();
   rmSync(folder, { recursive: true });
+});
+
+test("the real model is loaded through the kept site, and again from its kept copy with the server gone", async () => {
+  const site = await startSite({ model: true });
+  const it = await open(site);
+  const { page, context, wrong, id } = it;
+  const load = async () => {
+    await page.goto(`${site.url}models/`);
+    await id("load-smollm2-135m-instruct-q4_1").click();
+    await id("loaded").waitFor({ timeout: 120_000 });
+    assert.match(await id("loaded-self-test").textContent(), /^passed/);
+  };
+  await visit(it, site);
+  await load();
+  wrong.length = 0;
+  await context.setOffline(true);
+  await site.close();
+  await load();
+  assert.deepEqual(wrong.filter((line) => !line.includes("sw.js")), []);
+  await context.close();
 });
 
 test("a new version is announced, not during a session, and taken only when asked for", async () => {
