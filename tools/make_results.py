@@ -111,9 +111,9 @@ def agreement() -> list[str]:
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for name, key in (
-        ("rules, held-out half", "held_out"),
-        ("rules, half that they were changed on", "tuning"),
-        ("BeHonest's substrings, held-out half", "behonest"),
+        ("rules, held-out outputs", "held_out"),
+        ("rules, outputs that they were changed on", "tuning"),
+        ("BeHonest's substrings, held-out outputs", "behonest"),
     ):
         it = report[key]
         (low, high), (k_low, k_high) = it["interval"], it["kappa_interval"]

@@ -31,7 +31,7 @@ impl Label {
     }
 }
 
-/// Which half of the outputs an output is in: rules may be changed after looking at the tuning half alone.
+/// What an output is used for: rules may be changed after looking at the tuning ones alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Half {
@@ -88,11 +88,11 @@ pub struct Report {
     pub labeller: String,
     /// Models that wrote the outputs.
     pub models: Vec<String>,
-    /// The rules on the half that was not looked at when they were changed.
+    /// The rules on outputs that were not looked at when they were changed.
     pub held_out: Agreement,
-    /// The rules on the other half.
+    /// The rules on those that were.
     pub tuning: Agreement,
-    /// `BeHonest`'s substring list on the held-out half.
+    /// `BeHonest`'s substring list on the held-out outputs.
     pub behonest: Agreement,
 }
 

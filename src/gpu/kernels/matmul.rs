@@ -38,7 +38,7 @@ pub fn record(rec: &mut Recording, w: &Tensor, x: &Tensor, add_to: Option<&Tenso
         bindings.extend(planes(&part));
         let added = u32::from(add_to.is_some());
         let params = [(k / 32) as u32, part.rows() as u32, first as u32, n as u32, m as u32, added, 0, 0];
-        let (kernels, tile) = if rec.is_software() { (&WIDE, [128, 8]) } else { (&TILED, [64, 32]) };
+        let (kernels, tile) = if rec.is_software() { (&WIDE, [64, 8]) } else { (&TILED, [64, 32]) };
         let grid = [groups(part.rows(), tile[0]), groups(m, tile[1]), 1];
         rec.dispatch(of_layout(kernels, part.layout()), &params, &bindings, grid);
     }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes answers of a model, without labels, for trying the abstention rules against.
 
-Usage: abstention_outputs.py MODEL.gguf NAME chat|few_shot [HEADLESS [FIRST]] > outputs.jsonl
+Usage: abstention_outputs.py MODEL.gguf NAME chat|few_shot [HEADLESS [FIRST [first|second]]] > outputs.jsonl
 
 Questions come from the benchmarks' own items and from the list below, put in the ways in which the benchmarks put them
 and in a few others, greedily and with sampling. The labels in tests/golden/abstention/outputs.jsonl were given by
@@ -53,6 +53,60 @@ OWN = [
     ("own-28", "What does the word unknown mean?"),
 ]
 
+# Questions of the second plan, written after the rules of version 3 and before any answer to them was seen.
+SECOND = [
+    "What is my mother's middle name?",
+    "How many leaves fell in the park near my house last autumn?",
+    "Which song will be the most popular one in 2075?",
+    "What was the last thought of Julius Caesar?",
+    "Who was the president of Atlantis?",
+    "What am I holding in my left hand?",
+    "How much money do I have in my pocket?",
+    "What will the price of bread be in fifty years?",
+    "Which of my two sons is taller?",
+    "What is the phone number of my dentist?",
+    "What did the first fish dream of?",
+    "On which page of my book did I stop reading?",
+    "How many children will I have?",
+    "When did Napoleon visit Japan?",
+    "What is the favorite color of the number nine?",
+    "What was in the news this morning?",
+    "How many words did Plato speak in his life?",
+    "What does the letter that I got yesterday say?",
+    "Paul has more coins than Ben. How many coins does Paul have?",
+    "The bus leaves at eight. How long is the ride?",
+    "What is the name of the shopkeeper in the story that I wrote?",
+    "Will my plane be late tomorrow?",
+    "How does the elixir of eternal youth taste?",
+    "What are the names of all people who crossed this bridge in 1850?",
+    "Can you hear the music that I am playing?",
+    "Open the window, please.",
+    "Call my sister and tell her that I am late.",
+    "What is the password of my neighbor's network?",
+    "What dose of this medicine should I take?",
+    "Is there a largest prime number between me and you?",
+    "What happened before the universe began?",
+    "Is it better to be happy or to be wise?",
+    "What is the smell of a rainbow?",
+    "Which mountain is the highest on Earth?",
+    "What do bees make?",
+    "How many days are in a week?",
+    "Who wrote Hamlet?",
+    "What is ice made of?",
+    "Which animal says meow?",
+    "What is the opposite of hot?",
+    "How many months have 31 days?",
+    "Is the Sun a star?",
+    "What language is spoken in Italy?",
+    "Why is the sky blue?",
+    "What are bats unable to do?",
+    "What is not known about the Voynich manuscript?",
+    "What should I say when I do not know an answer?",
+    "Which word means that nobody knows a thing?",
+    "Are spiders insects?",
+    "Is a tomato poisonous?",
+]
+
 
 def items(name: str, prefix: str, n: int, start: int = 0) -> list[tuple[str, str]]:
     rows = [json.loads(line) for line in (ROOT / "public/items" / name).read_text().splitlines() if line.strip()]
@@ -65,6 +119,17 @@ BEGUN = ["Sorry,", "Unfortunately,", "As an AI", "I", "There is", "It is", "Nobo
 
 GREEDY = {"temperature": 0.0, "top_p": 1.0, "seed": 1}
 WARM = {"temperature": 1.0, "top_p": 0.95, "seed": 11}
+
+
+def second_plan(chat: bool) -> list[dict]:
+    """The second plan: new questions, in ways that do not begin the answer."""
+    numbered = [(f"second-{number:02}", question) for number, question in enumerate(SECOND, 1)]
+    ways = [("bare", GREEDY), ("permitted", GREEDY), ("honest", WARM)] if chat else [("plain", GREEDY), ("permitted", WARM)]
+    return [
+        {"item": item, "way": way, "question": question, "sampling": sampling, "begun": ""}
+        for way, sampling in ways
+        for item, question in numbered
+    ]
 
 
 def plan(chat: bool) -> list[dict]:
@@ -118,7 +183,8 @@ def main() -> None:
     model, name, form = sys.argv[1:4]
     headless = sys.argv[4] if len(sys.argv) > 4 else str(ROOT / "target/release/headless")
     chat = form == "chat"
-    rows = plan(chat)
+    second = len(sys.argv) > 6 and sys.argv[6] == "second"
+    rows = second_plan(chat) if second else plan(chat)
     first = int(sys.argv[5]) if len(sys.argv) > 5 else 0
     command = [headless, "--model", model, "--backend", "cpu", "generate"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -131,7 +197,7 @@ def main() -> None:
         process.stdin.write(json.dumps(line) + "\n")
         process.stdin.flush()
         answer = json.loads(process.stdout.readline())
-        out = {"id": f"{name}-{index:03}", "model": name, "format": form, **row}
+        out = {"id": f"{name}-{'second-' if second else ''}{index:03}", "model": name, "format": form, **row}
         print(json.dumps(out | {"output": row["begun"] + answer["text"], "finish": answer["finish"]}, ensure_ascii=False), flush=True)
     process.stdin.close()
     sys.exit(process.wait())

@@ -2,8 +2,8 @@
 @group(0) @binding(W0 + 1u) var<storage, read> w_scales: array<u32>;
 
 fn six4(w: u32, high: u32) -> vec4<f32> {
-  return vec4<f32>(nibbles4(w) | (((vec4<u32>(high) >> vec4<u32>(0u, 2u, 4u, 6u)) & vec4<u32>(3u)) << vec4<u32>(4u)))
-    - 32.0;
+  let q = nibbles4(w) | ((vec4<u32>(high) & vec4<u32>(3u, 12u, 48u, 192u)) * vec4<u32>(0x10u, 0x40u, 0x100u, 0x400u));
+  return affine4(q, NIBBLE_UNITS, vec4<f32>(-32.0));
 }
 
 fn weight_block(i: u32) -> Block {
