@@ -268,7 +268,7 @@ pub(super) fn share(k: u64, n: u64) -> Found<Estimate> {
 }
 
 /// Dissimilarities of one participant or of many, 0 to 1, upper triangle; NaN where no pair was judged.
-fn dissimilarities(study: &Study, records: &[Judgment]) -> Vec<f64> {
+pub(super) fn dissimilarities(study: &Study, records: &[Judgment]) -> Vec<f64> {
     let n = study.stimuli.len();
     let (_, square) = similarity_matrix(study, records);
     let (low, high) = super::similarity::scale_of(study);

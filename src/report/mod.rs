@@ -11,6 +11,7 @@ pub mod figure;
 pub mod inspect_log;
 pub mod lm_eval;
 pub mod merge;
+pub mod model_participant;
 pub mod rating_sweep;
 pub mod representation;
 pub mod run_summary;

@@ -7,7 +7,7 @@ use super::similarity::{SimilarityError, are_simulated, scale_of};
 use crate::eval::metrics::LEVEL;
 use crate::stats::proportion::wilson;
 use crate::study::design::{Design, Label};
-use crate::study::judgment::{Judgment, main_judgments, similarity_matrix};
+use crate::study::judgment::{Judgment, Labeller, main_judgments, similarity_matrix};
 use crate::study::preference::contestant;
 use crate::study::quality::Quality;
 use crate::study::study::{Gold, Scale, Study};
@@ -106,7 +106,8 @@ fn counted(n: usize, one: &str) -> String {
 /// [`SimilarityError::Mixed`] for judgments of people and of programs together.
 pub fn study_figure(study: &Study, judgments: &[Judgment], who: &str) -> Result<Figure, SimilarityError> {
     let simulated = are_simulated(judgments)?;
-    let who = if simulated { "Simulated raters" } else { who };
+    let by_model = !judgments.is_empty() && judgments.iter().all(|it| it.labeller == Labeller::Model);
+    let who = if simulated && !by_model { "Simulated raters" } else { who };
     let mut figure = match &study.design {
         Design::PairRating { .. }
         | Design::Triplet { .. }
@@ -117,7 +118,9 @@ pub fn study_figure(study: &Study, judgments: &[Judgment], who: &str) -> Result<
         Design::Preference { .. } => preference_figure(study, judgments, who),
         Design::Label { .. } => label_figure(study, judgments, who),
     };
-    if simulated {
+    if by_model {
+        figure.notes.insert(0, "A model's answers; no person gave them.".to_owned());
+    } else if simulated {
         figure.notes.insert(0, "Simulated judgments: a program made them up; no person gave them.".to_owned());
     }
     let mut sessions: Vec<&str> = judgments.iter().map(|it| it.session_id.as_str()).collect();

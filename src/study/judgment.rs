@@ -35,8 +35,10 @@ pub enum Input {
 pub enum Labeller {
     /// A person who agreed to take part.
     Participant,
-    /// A program.
+    /// A program that follows a rule or chance.
     Simulation,
+    /// A language model or a classifier that was asked the study's questions.
+    Model,
 }
 
 /// What a record says.

@@ -147,7 +147,7 @@ impl Session {
             started_at: now,
             n_trials: trials.len() as u32,
             labeller,
-            simulated: labeller == Labeller::Simulation,
+            simulated: labeller != Labeller::Participant,
         };
         Ok(Self {
             study: study.clone(),
@@ -193,6 +193,10 @@ impl Session {
             || record.n_trials as usize != study.n_trials()
         {
             let detail = format!("it is of study {} version {}", record.study_id, record.study_version);
+            return Err(StudyError::Record { uuid: record.id, detail });
+        }
+        if record.simulated != (record.labeller != Labeller::Participant) {
+            let detail = "it says both that a person and that a program answered".to_owned();
             return Err(StudyError::Record { uuid: record.id, detail });
         }
         let (id, labeller) = (record.id.clone(), record.labeller);

@@ -22,7 +22,7 @@ use likewise::study::session::{Act, ConsentGiven, Session};
 use likewise::study::study::Study;
 use likewise::study::trial::{Answer, TrialKind};
 
-fn shipped(id: &str) -> Study {
+pub(crate) fn shipped(id: &str) -> Study {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("public/studies/{id}.json"));
     Study::from_json(&fs::read_to_string(path).unwrap()).unwrap()
 }
@@ -57,7 +57,7 @@ fn simulated(study: &Study, number: u64) -> Session {
     session
 }
 
-fn gathered(study: &Study, n: u64) -> Gathered {
+pub(crate) fn gathered(study: &Study, n: u64) -> Gathered {
     let mut all = Gathered::new(study.clone());
     for number in 0..n {
         assert_eq!(all.add(&simulated(study, number)), Merge::New);

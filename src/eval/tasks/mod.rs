@@ -21,6 +21,7 @@ pub mod preference_sycophancy;
 pub mod pressure;
 pub mod prompt_format;
 pub mod self_knowledge;
+pub mod study_participant;
 pub mod token_shift;
 pub mod unanswerable_pictures;
 pub mod visalign;
@@ -52,6 +53,7 @@ pub const TASKS: &[TaskEntry] = &[
     pair_rating::ENTRY,
     odd_one_out::ENTRY,
     hidden_states::ENTRY,
+    study_participant::ENTRY,
 ];
 
 /// Tasks about pictures, which engines of text cannot do.

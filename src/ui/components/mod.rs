@@ -6,6 +6,7 @@ pub mod dialog;
 pub mod field;
 pub mod item_view;
 pub mod memory_banner;
+pub mod model_participant;
 pub mod notice_list;
 pub mod preflight;
 pub mod progress_bar;

@@ -16,6 +16,7 @@ use crate::study::draft::{Draft, Kind};
 use crate::study::study::{MAX_BYTES, Study};
 use crate::ui::charts::Chart;
 use crate::ui::components::field::{CountField, SliderField, TextField};
+use crate::ui::components::model_participant::ModelParticipant;
 use crate::ui::components::progress_bar::ProgressBar;
 use crate::ui::state::{State, use_state, words_of};
 use crate::ui::{Heading, picture, to};
@@ -331,6 +332,7 @@ pub fn BuildPage() -> impl IntoView {
             </p>
         </section>
         <Simulate checked=checked />
+        {move || checked.get().ok().map(|study| view! { <ModelParticipant study=study people=Signal::derive(|| None) /> })}
         <section class="panel stack">
             <h2>"Hand it on"</h2>
             {move || match checked.get() {

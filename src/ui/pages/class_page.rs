@@ -24,6 +24,7 @@ use crate::study::session::SessionRecord;
 use crate::study::study::{MAX_BYTES, Study};
 use crate::ui::charts::{Chart, short};
 use crate::ui::components::camera_reader::CameraReader;
+use crate::ui::components::model_participant::ModelParticipant;
 use crate::ui::state::{State, use_state};
 use crate::ui::study_source::{Wanted, link_of, shipped, use_wanted};
 use crate::ui::{Heading, to};
@@ -373,6 +374,7 @@ pub fn ClassPage() -> impl IntoView {
                 </button></p>
                 {result}
             </section>
+            {move || study.get().map(|study| view! { <ModelParticipant study=study people=class.gathered /> })}
         </div>
     }
 }

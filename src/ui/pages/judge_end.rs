@@ -20,12 +20,14 @@ use crate::store::Collection;
 use crate::store::answers::Saved;
 use crate::study::conduct::Completion;
 use crate::study::design::Design;
+use crate::study::gathering::Gathered;
 use crate::study::judgment::similarity_matrix;
 use crate::study::packet::Packet;
 use crate::study::quality;
 use crate::study::session::Session;
 use crate::study::study::Study;
 use crate::ui::charts::Chart;
+use crate::ui::components::model_participant::ModelParticipant;
 use crate::ui::components::progress_bar::ProgressBar;
 use crate::ui::components::qr_sequence::QrSequence;
 use crate::ui::download;
@@ -214,6 +216,14 @@ pub fn EndView(
     } else {
         own_figure(&session)
     };
+    // A pupil's tablet has no model, and whoever is paid for answering waits for none.
+    let with_model = !judging.locked.get_untracked() && judging.recruitment.get_untracked().is_none();
+    let beside = (with_model && !model_can_rate(&study)).then(|| {
+        let mut own = Gathered::new(study.clone());
+        own.add(&session);
+        let own = StoredValue::new(own);
+        view! { <ModelParticipant study=study.clone() people=Signal::derive(move || Some(own.get_value())) /> }
+    });
     let code = session.completion_code();
     let records = (session.record().clone(), session.records().to_vec());
     let name = format!("study-{}_session-{}", study.id, session.record().id);
@@ -265,6 +275,7 @@ pub fn EndView(
             <h2>"Thank you. This is how you see it"</h2>
             {judging.locked.get_untracked().then(|| view! { <HandIn judging=judging session=session.clone() /> })}
             {figures}
+            {beside}
             <section class="stack" data-testid="quality">
                 <h2>"How steady you were"</h2>
                 <ul>{quality_sentences(&quality).into_iter().map(|it| view! { <li>{it}</li> }).collect_view()}</ul>

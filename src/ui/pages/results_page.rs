@@ -12,7 +12,6 @@ use crate::eval::overrule::{HumanVerdict, OVERRULE_SCHEMA, agreement, overruled}
 use crate::eval::run::{ItemResult, PromptFormat, Run, RunStatus, Settings};
 use crate::eval::score::Verdict;
 use crate::eval::tasks::{self, model_shift, token_shift};
-use crate::formats::catalog::Catalog;
 use crate::platform;
 use crate::protocol::NoticeKind;
 use crate::report::comparison::{acted_rightly, compare_runs};
@@ -24,6 +23,7 @@ use crate::store::{Collection, Record};
 use crate::ui::charts::Chart;
 use crate::ui::components::counts::Counts;
 use crate::ui::components::item_view::ItemView;
+use crate::ui::components::model_participant::loaded_is_base;
 use crate::ui::download;
 use crate::ui::state::{State, use_state, words_of};
 use crate::ui::{Heading, to};
@@ -122,13 +122,6 @@ fn CompareView(first: (Run, Vec<ItemResult>), second: (Run, Vec<ItemResult>)) ->
         </section>
     }
     .into_any()
-}
-
-/// Whether the loaded model is one of the catalog that has no chat template.
-fn loaded_is_base(state: State) -> bool {
-    let id = state.models.with(|models| models.loaded.as_ref().map(|loaded| loaded.info.model_id.clone()));
-    let is_base = |catalog: &Catalog| catalog.models.iter().any(|card| card.base && Some(&card.id) == id.as_ref());
-    state.catalog.with(|catalog| catalog.as_ref().is_some_and(is_base))
 }
 
 /// For a finished run of token shift: looks the answers' words up with the model that is loaded, if it is another one.
