@@ -122,6 +122,7 @@ pub fn study_of_runs(first: (&Run, &[ItemResult]), second: (&Run, &[ItemResult])
         resume: Resume::default(),
         completion: None,
         collect: None,
+        adaptive: None,
     };
     study.validate()?;
     Ok(study)

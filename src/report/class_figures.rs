@@ -3,6 +3,7 @@
 use super::class_groups::group_sentence;
 use super::class_summary::{ClassSummary, Found, StrengthFound, share};
 use super::figure::{Axis, Bar, Cell, Estimate, Figure, Marks, Matrix, Point, Table};
+use super::held_out::held_out_sentences;
 use crate::stats::bootstrap::RESAMPLES;
 use crate::stats::rdm::pair_index;
 use crate::study::design::Design;
@@ -52,6 +53,9 @@ pub fn sentences(summary: &ClassSummary) -> Vec<String> {
         "Krippendorff's alpha",
     ));
     out.push(group_sentence(&summary.groups));
+    if let Some(found) = &summary.held_out {
+        out.extend(held_out_sentences(found));
+    }
     if let Some(found) = &summary.similarity {
         out.push(words_of(
             &found.split_half,

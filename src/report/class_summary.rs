@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::class_groups::{GroupsFound, groups};
 use super::figure::{Estimate, Matrix};
+use super::held_out::{HeldOutFound, held_out};
 use super::study_summary::{contestants, label_counts};
 use crate::eval::metrics::LEVEL;
 use crate::stats::StatError;
@@ -246,6 +247,9 @@ pub struct ClassSummary {
     pub alpha: Found<AlphaFound>,
     /// Whether the participants fall into groups that judge differently.
     pub groups: Found<GroupsFound>,
+    /// Of adaptive studies: what the held-out stream alone says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_out: Option<HeldOutFound>,
     /// Of similarity studies.
     pub similarity: Option<SimilarityFound>,
     /// Of preference studies.
@@ -594,6 +598,7 @@ pub fn class_summary(gathered: &Gathered) -> ClassSummary {
         retest: share(sum(|quality| quality.n_repeats_same), sum(|quality| quality.n_repeats)),
         alpha: agreement(study, gathered),
         groups: groups(gathered),
+        held_out: held_out(gathered),
         similarity: study.design.is_about_similarity().then(|| similarity(gathered)),
         preference: matches!(study.design, Design::Preference { .. }).then(|| preference(study, gathered)),
         label: matches!(study.design, Design::Label { .. }).then(|| LabelFound { counts: label_counts(study, &all()) }),

@@ -8,6 +8,7 @@ pub mod comparison;
 pub mod demo;
 pub mod export;
 pub mod figure;
+pub mod held_out;
 pub mod inspect_log;
 pub mod lm_eval;
 pub mod merge;

@@ -236,7 +236,7 @@ pub fn items(study: &Study, seed: u64, people: &Gathered) -> Result<Vec<Item>, S
     let trials = assign::trials(study, seed);
     for trial in &trials {
         match &trial.kind {
-            TrialKind::Main => add(MAIN, study.question(), &trial.stimuli),
+            kind if kind.is_main() => add(MAIN, study.question(), &trial.stimuli),
             // A classifier reads no instruction.
             TrialKind::Catch { .. } if taker == Taker::Text => {
                 add(CATCH, trial.instruction().unwrap_or_else(|| study.question()), &trial.stimuli);
@@ -461,7 +461,7 @@ pub fn took(study: &Study, run: &Run, results: &[ItemResult]) -> Result<ModelToo
         let trials = assign::trials(study, run.settings.seed);
         let answers: Vec<(Vec<String>, Answer)> = trials
             .iter()
-            .filter(|trial| trial.kind == TrialKind::Main)
+            .filter(|trial| trial.kind.is_main())
             .map(|trial| (trial.ids(), study.design.simulate(&mut || 0.5, &participant, trial)))
             .collect();
         for (ids, answer) in answers {

@@ -13,7 +13,11 @@ const CODEBOOK: [(&str, &str, &str); 30] = [
     ("session_id", "text", "Random id of the session; no name, no account"),
     ("seq", "integer", "Place among the records of the session, from 0"),
     ("trial_index", "integer", "Place of the trial in the session, from 0"),
-    ("trial_kind", "text", "comprehension, practice, main, repeat or catch; only main trials count in results"),
+    (
+        "trial_kind",
+        "text",
+        "comprehension, practice, main, held_out (a main trial that nothing is learned from), repeat or catch; only main and held_out trials count in results",
+    ),
     ("repeat_of", "integer", "trial_index of the trial that a repeat repeats"),
     ("stimulus_1", "text", "Id of what was shown first (left)"),
     ("stimulus_2", "text", "Id of what was shown second"),
@@ -105,6 +109,7 @@ fn row(study: &Study, record: &Judgment, counts: bool) -> Vec<Cell> {
         TrialKind::Comprehension { .. } => ("comprehension", Cell::Missing),
         TrialKind::Practice => ("practice", Cell::Missing),
         TrialKind::Main => ("main", Cell::Missing),
+        TrialKind::HeldOut => ("held_out", Cell::Missing),
         TrialKind::RepeatOf { trial } => ("repeat", whole(*trial)),
         TrialKind::Catch { .. } => ("catch", Cell::Missing),
     };

@@ -182,8 +182,8 @@ fn psych_ds(gathered: &Gathered) -> Result<Vec<TextFile>, ExportError> {
             path: "README.md".to_owned(),
             text: format!(
                 "# {}\n\n{description}\n\nOne file a session under `data`; `dataset_description.json` says what the columns \
-                 mean. Rows with `counts` false were taken back by the participant. Only rows with `trial_kind` main belong \
-                 to results; flags of quality never leave a row out.\n\nStudy hash (SHA-256): {}\n",
+                 mean. Rows with `counts` false were taken back by the participant. Only rows with `trial_kind` main or \
+                 held_out belong to results; flags of quality never leave a row out.\n\nStudy hash (SHA-256): {}\n",
                 study.title,
                 study.hash()
             ),

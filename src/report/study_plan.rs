@@ -21,7 +21,7 @@ use crate::study::free_label::normalized;
 use crate::study::judgment::pair_values;
 use crate::study::preference::contestant;
 use crate::study::study::{Gold, Study};
-use crate::study::trial::{Answer, Trial, TrialKind};
+use crate::study::trial::{Answer, Trial};
 
 /// Simulated participants of each kind that studies are drawn from.
 pub const POOL: usize = 200;
@@ -148,7 +148,7 @@ pub fn answers_of(
     let participant = SimulatedParticipant { similarity: &similarity, strength: &strength, noise, attentive: true };
     assign::trials(study, seed)
         .into_iter()
-        .filter(|trial| trial.kind == TrialKind::Main)
+        .filter(|trial| trial.kind.is_main())
         .map(|trial| {
             let answer = match (&study.design, answering) {
                 (Design::PairRating { scale }, Answering::Random) => {

@@ -38,6 +38,7 @@ pub mod bradley_terry;
 pub mod calibration;
 pub mod cka;
 pub mod cluster;
+pub mod committee;
 pub mod discretion;
 pub mod distance;
 pub mod distributions;

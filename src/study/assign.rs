@@ -1,5 +1,6 @@
 //! Lays out the trials of a session: order, sides, repeats and catch trials, all from one seed.
 
+use super::adaptive::mark_held_out;
 use super::design::Design;
 use super::study::{CatchTrial, Stimulus, Study};
 use super::trial::{Trial, TrialKind};
@@ -20,11 +21,13 @@ enum Slot {
 ///
 /// Comprehension questions and practice come first, as the study lists them. Main trials come in random order as
 /// their design lays them out. Repeats come at least [`MIN_REPEAT_GAP`] trials after their original with every
-/// stimulus in another place. Catch trials are spread over the main trials and are never the first of them. The study
+/// stimulus in another place. Of an adaptive study these are the questions of the held-out stream; the others are
+/// replaced when a session comes to them ([`super::adaptive`]). Catch trials are spread over the main trials and are never the first of them. The study
 /// must be valid ([`Study::validate`]).
 pub fn trials(study: &Study, seed: u64) -> Vec<Trial> {
     let mut rng = Pcg32::new(seed);
-    let mut slots: Vec<Slot> = study.design.main_trials(&study.stimuli, &mut rng).into_iter().map(Slot::Main).collect();
+    let mains = study.design.main_trials(&study.stimuli, &mut rng).into_iter().take(study.n_main());
+    let mut slots: Vec<Slot> = mains.map(Slot::Main).collect();
     insert_repeats(&mut slots, study.n_repeats as usize, &mut rng);
     insert_catch_trials(&mut slots, study.catch_trials.len(), &mut rng);
     let mut trials: Vec<Trial> = Vec::with_capacity(study.n_trials());
@@ -56,6 +59,9 @@ pub fn trials(study: &Study, seed: u64) -> Vec<Trial> {
                 }
             }
         }
+    }
+    if let Some(adaptive) = study.adaptive {
+        mark_held_out(&mut trials, adaptive, seed);
     }
     trials
 }

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::StudyError;
+use super::adaptive::{Adaptive, HOLDOUT_PERCENT};
 use super::conduct::{Completion, Resume};
 use super::delivery::Collect;
 use super::design::{Design, Label, Prompt};
@@ -149,6 +150,10 @@ pub struct Draft {
     /// Where finished sessions are sent.
     #[serde(default)]
     pub collect: Option<Collect>,
+    /// Main trials in percent that are held out where the next question is chosen by the answers before; 0 for questions
+    /// laid out before the session.
+    #[serde(default)]
+    pub holdout_percent: u32,
     /// Pictures of the builder's own, by the name that a line gives as `picture:NAME`; `data:` addresses.
     #[serde(default)]
     pub pictures: BTreeMap<String, String>,
@@ -188,6 +193,7 @@ impl Draft {
             resume: Resume::default(),
             redirect: String::new(),
             collect: None,
+            holdout_percent: 0,
             pictures: BTreeMap::new(),
             kept: None,
         };
@@ -309,7 +315,8 @@ impl Draft {
     /// The form of a study. What the form has no field for is kept and comes back in [`Self::study`].
     pub fn of_study(study: &Study) -> Self {
         let (scale, n_trials) = match &study.design {
-            Design::PairRating { scale } | Design::AnswerRating { scale, .. } => (Some(scale), 0),
+            Design::PairRating { scale } => (Some(scale), study.adaptive.and_then(|it| it.n_pairs).unwrap_or(0)),
+            Design::AnswerRating { scale, .. } => (Some(scale), 0),
             Design::Triplet { n_trials }
             | Design::AnchoredTriplet { n_trials }
             | Design::Arrangement { n_trials, .. } => (None, *n_trials),
@@ -353,6 +360,7 @@ impl Draft {
             debrief: study.debrief.clone().unwrap_or_default(),
             resume: study.resume,
             collect: study.collect.clone(),
+            holdout_percent: study.adaptive.map_or(0, |it| u32::from(it.holdout_percent)),
             redirect: study.completion.as_ref().map(|it| it.redirect.clone()).unwrap_or_default(),
             pictures: study
                 .stimuli
@@ -406,10 +414,28 @@ impl Draft {
             debrief: some(&self.debrief),
             resume: self.resume,
             collect: self.collect.clone(),
+            adaptive: self.adaptive(),
             completion: some(self.redirect.trim()).map(|redirect| Completion::of_author(redirect, kept)),
         };
         study.validate()?;
         Ok(study)
+    }
+
+    /// Whether the next question of this kind of study can be chosen by the answers before.
+    pub fn can_adapt(kind: Kind) -> bool {
+        matches!(kind, Kind::PairRating | Kind::Triplet | Kind::AnchoredTriplet)
+    }
+
+    fn adaptive(&self) -> Option<Adaptive> {
+        (self.holdout_percent > 0 && Self::can_adapt(self.kind)).then(|| Adaptive {
+            holdout_percent: self.holdout_percent.min(255) as u8,
+            n_pairs: (self.kind == Kind::PairRating).then_some(self.n_trials),
+        })
+    }
+
+    /// Has the next question chosen by the answers before, or not.
+    pub fn set_adaptive(&mut self, on: bool) {
+        self.holdout_percent = if on { u32::from(HOLDOUT_PERCENT) } else { 0 };
     }
 
     fn lines(&self) -> impl Iterator<Item = (usize, &str)> {

@@ -120,7 +120,7 @@ impl Judgment {
 
     /// Whether it counts towards what the study is about.
     pub fn is_main(&self) -> bool {
-        self.trial == TrialKind::Main
+        self.trial.is_main()
     }
 }
 

@@ -7,6 +7,7 @@
 //! back is a record too. [`conduct`] says what happens around the trials, [`recruitment`] where somebody came from. [`chain`] ties the records of a session together. [`session::Session::resume`] rebuilds the
 //! session from them after a reload, and [`quality`] and [`judgment::similarity_matrix`] read them afterwards.
 
+pub mod adaptive;
 pub mod anchored_triplet;
 pub mod answer_rating;
 pub mod arrangement;

@@ -129,7 +129,7 @@ pub fn of_session(study: &Study, records: &[Judgment]) -> Quality {
                 quality.n_misunderstood += u32::from(*answer != Answer::Option { option: right.unwrap_or(u8::MAX) });
             }
             TrialKind::Practice => {}
-            TrialKind::Main => {
+            TrialKind::Main | TrialKind::HeldOut => {
                 times.push(judgment.rt_millis);
                 quality.n_main += 1;
                 quality.n_too_fast += u32::from(judgment.rt_millis < study.design.too_fast_millis());

@@ -1,14 +1,15 @@
 //! One participant's way through a study.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::StudyError;
-use super::judgment::{Input, JUDGMENT_SCHEMA, Judgment, Labeller, Outcome};
+use super::judgment::{Input, JUDGMENT_SCHEMA, Judgment, Labeller, Outcome, question_key};
 use super::study::{Question, Study};
 use super::trial::{Answer, Trial, TrialKind};
-use super::{assign, chain};
+use super::{adaptive, assign, chain};
+use crate::stats::committee::Committee;
 
 /// Version of the session record's shape.
 pub const SESSION_SCHEMA: u32 = 1;
@@ -101,6 +102,8 @@ pub struct Session {
     n_misunderstood: u32,
     /// What the next record points to.
     head: String,
+    /// What chooses the next question of an adaptive study.
+    committee: Option<Committee>,
 }
 
 impl Session {
@@ -149,7 +152,7 @@ impl Session {
             labeller,
             simulated: labeller != Labeller::Participant,
         };
-        Ok(Self {
+        let mut session = Self {
             study: study.clone(),
             head: chain::root(&record),
             record,
@@ -158,7 +161,49 @@ impl Session {
             records: Vec::new(),
             undo_counts: BTreeMap::new(),
             n_misunderstood: 0,
-        })
+            committee: study.adaptive.map(|_| adaptive::committee(study, seed)),
+        };
+        session.prepare();
+        Ok(session)
+    }
+
+    /// Learns from an answer to a chosen question.
+    fn learn(&mut self, judgment: &Judgment) {
+        if let (Some(committee), TrialKind::Main, Some(answer)) =
+            (&mut self.committee, &judgment.trial, judgment.answer())
+            && let Some(told) = adaptive::told(&self.study, &judgment.stimuli, answer)
+        {
+            committee.learn(told);
+        }
+    }
+
+    /// Chooses the question of the trial that comes now, where the study is adaptive.
+    fn prepare(&mut self) {
+        let Some(committee) = &self.committee else { return };
+        let place = self.answered.len();
+        let design = &self.study.design;
+        let chosen = match self.trials.get(place).map(|trial| trial.kind.clone()) {
+            Some(TrialKind::Main) => {
+                let held = self.trials.iter().filter(|trial| trial.kind == TrialKind::HeldOut);
+                let asked = self.answered.iter().filter(|it| it.is_main());
+                let taken: BTreeSet<Vec<String>> = held
+                    .map(|trial| question_key(design, &trial.ids()))
+                    .chain(asked.map(|it| question_key(design, &it.stimuli)))
+                    .collect();
+                adaptive::choose(&self.study, self.record.seed, place as u32, committee, &taken)
+            }
+            // It repeats what was chosen.
+            Some(TrialKind::RepeatOf { trial }) => self.trials.get(trial as usize).map(|original| {
+                let find = |id: &String| self.study.stimuli.iter().position(|it| it.id == *id);
+                let mut places: Vec<usize> = original.ids().iter().filter_map(find).collect();
+                design.reordered(&mut places);
+                places.into_iter().filter_map(|place| self.study.stimuli.get(place).cloned()).collect()
+            }),
+            _ => None,
+        };
+        if let (Some(stimuli), Some(trial)) = (chosen, self.trials.get_mut(place)) {
+            trial.stimuli = stimuli;
+        }
     }
 
     /// Rebuilds a session after a reload from its record and its judgments in the order they were written.
@@ -246,14 +291,23 @@ impl Session {
         self.head = chain::link(&record);
         match &record.answer {
             Outcome::Answered { answer } if self.is_misunderstood(&record.trial, answer) => self.n_misunderstood += 1,
-            Outcome::Answered { .. } => self.answered.push(record.clone()),
+            Outcome::Answered { .. } => {
+                self.learn(&record);
+                self.answered.push(record.clone());
+            }
             Outcome::Undone { .. } => {
                 if let Some(last) = self.answered.pop() {
                     *self.undo_counts.entry(last.trial_index).or_default() += 1;
                 }
+                // What was taken back was never learned.
+                self.committee = self.study.adaptive.map(|_| adaptive::committee(&self.study, self.record.seed));
+                for judgment in self.answered.clone() {
+                    self.learn(&judgment);
+                }
             }
         }
         self.records.push(record);
+        self.prepare();
     }
 
     fn is_misunderstood(&self, kind: &TrialKind, answer: &Answer) -> bool {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::StudyError;
+use super::adaptive::Adaptive;
 use super::assign::MIN_REPEAT_GAP;
 use super::chain;
 use super::conduct::{Completion, Resume};
@@ -167,6 +168,9 @@ pub struct Study {
     /// Where finished sessions are sent, with the participant's consent; `None` for nowhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collect: Option<Collect>,
+    /// How the next question is chosen by the answers before; `None` for questions laid out before the session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adaptive: Option<Adaptive>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -205,7 +209,8 @@ impl Study {
 
     /// Main trials of a session.
     pub fn n_main(&self) -> usize {
-        self.design.n_main(&self.stimuli)
+        let pairs = self.adaptive.and_then(|it| it.n_pairs).map(|n| n as usize);
+        pairs.unwrap_or_else(|| self.design.n_main(&self.stimuli))
     }
 
     /// Trials before the main ones: comprehension and practice.
@@ -255,6 +260,7 @@ impl Study {
             }
         }
         self.design.validate(&self.stimuli)?;
+        self.adaptive.map_or(Ok(()), |it| it.validate(&self.design, self.stimuli.len()))?;
         self.check_before()?;
         let n_main = self.n_main();
         if n_main > MAX_TRIALS {

@@ -62,6 +62,9 @@ pub enum TrialKind {
     Practice,
     /// What the study is about, for the first time.
     Main,
+    /// As a main trial, but drawn at random ahead in a study whose other questions are chosen by the answers before
+    /// ([`super::adaptive`]): nothing is learned from it.
+    HeldOut,
     /// The same stimuli for the second time, in another order.
     RepeatOf {
         /// Index of the trial that it repeats.
@@ -74,6 +77,13 @@ pub enum TrialKind {
         /// What passes.
         expected: Expected,
     },
+}
+
+impl TrialKind {
+    /// Whether it is what the study is about, for the first time.
+    pub fn is_main(&self) -> bool {
+        matches!(self, Self::Main | Self::HeldOut)
+    }
 }
 
 /// One question.

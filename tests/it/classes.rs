@@ -321,7 +321,7 @@ fn every_format_of_a_small_class_is_as_it_was() {
 const OPENED: [(Kind, &[Format]); 5] = [
     (Kind::Triplet, &[Format::Cblearn]),
     (Kind::AnchoredTriplet, &[Format::Cblearn, Format::Salmon]),
-    (Kind::PairRating, &[Format::Csv, Format::Rsatoolbox]),
+    (Kind::PairRating, &[Format::Csv, Format::Rsatoolbox, Format::PsychDs]),
     (Kind::Preference, &[Format::InspectScores]),
     (Kind::Label, &[Format::InspectScores]),
 ];
@@ -333,7 +333,9 @@ fn the_files_that_other_packages_opened_are_still_written() {
         let study = Draft::template(kind).study().unwrap();
         for (format, files) in exported(&study) {
             for file in files.iter().filter(|_| formats.contains(&format)) {
-                let path = folder.join(kind.id()).join(&file.path);
+                // A project of Psych-DS is a folder of its own, which `tests/golden/make/psych_ds.py` validates.
+                let place = if format == Format::PsychDs { "psych_ds" } else { "" };
+                let path = folder.join(kind.id()).join(place).join(&file.path);
                 if std::env::var_os("WRITE_GOLDEN").is_some() {
                     fs::create_dir_all(path.parent().unwrap()).unwrap();
                     fs::write(&path, &file.text).unwrap();

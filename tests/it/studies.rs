@@ -844,6 +844,7 @@ fn the_schema_file_asks_for_what_the_program_asks_for() {
     elsewhere["collect"] = serde_json::json!({
         "endpoint": "https://a.example/", "server": "datapipe", "experiment_id": "x", "max_bytes": 1_000_000, "recruitment": true
     });
+    elsewhere["adaptive"] = serde_json::json!({ "holdout_percent": 20, "n_pairs": 30 });
     studies.push(("elsewhere".to_owned(), elsewhere));
     for (id, study) in studies {
         seen.extend(names(&study));

@@ -35,7 +35,7 @@ pub fn AboutPage() -> impl IntoView {
                 <li>"Similarity of words only: pictures are not there yet, and triplet files must name the words."</li>
                 <li>"Pictures: one classifier of ImageNet's classes, which knows six of VisAlign's ten; its abstention functions that need training pictures are fitted on the few clean pictures of a run. VisAlign's published set is opened after a conversion outside of the browser; none of its 900 pictures was at hand for tests. Vision transformers and CLIP are in the code, proven on tiny models, and not on a page."</li>
                 <li>"Items and studies are in English only."</li>
-                <li>"A class hands in packets as files, pasted texts or QR codes; a camera reads codes only in browsers that find QR codes themselves. What is asked next is chosen before the session, not after each answer. A text model takes studies of words and texts, the picture classifier only labels of its ten classes; no model here rates or arranges pictures."</li>
+                <li>"A class hands in packets as files, pasted texts or QR codes; a camera reads codes only in browsers that find QR codes themselves. Where a study chooses the next question by the answers before, it goes by that participant's answers alone, and only in ratings of pairs and triplets. A text model takes studies of words and texts, the picture classifier only labels of its ten classes; no model here rates or arranges pictures."</li>
                 <li>"A model this small is often wrong and sometimes rude; nothing it says is advice."</li>
                 <li>"The same seed gives the same text on the same device; another device may differ in the last digits."</li>
             </ul>

@@ -73,6 +73,9 @@ fn DraftForm(state: State, checked: Memo<Result<Study, StudyError>>) -> impl Int
     let (repeats, set_repeats) = of_draft!(state, n_repeats);
     let (catches, set_catches) = of_draft!(state, n_catch);
     let (breaks, set_breaks) = of_draft!(state, break_every);
+    let (holdout, set_holdout) = of_draft!(state, holdout_percent);
+    let adapts =
+        Memo::new(move |_| Draft::can_adapt(kind.get()) && state.draft.with(|draft| draft.holdout_percent > 0));
     let (instructions, set_instructions) = of_draft!(state, instructions);
     let (consent, set_consent) = of_draft!(state, consent);
     let (debrief, set_debrief) = of_draft!(state, debrief);
@@ -172,13 +175,24 @@ fn DraftForm(state: State, checked: Memo<Result<Study, StudyError>>) -> impl Int
                 </div>
             </Show>
             <div class="fields">
-                <Show when=move || matches!(kind.get(), Kind::Triplet | Kind::AnchoredTriplet | Kind::Arrangement)>
+                <Show when=move || matches!(kind.get(), Kind::Triplet | Kind::AnchoredTriplet | Kind::Arrangement) || adapts.get()>
                     <CountField id="draft-trials" label="Trials".to_owned() hint="For each participant." value=trials set=set_trials error=error("draft-trials") />
                 </Show>
                 <CountField id="draft-repeats" label="Repeats".to_owned() hint="Trials that come twice, unannounced, at least ten trials later: they measure how steady answers are. A tenth of all is usual." value=repeats set=set_repeats error=error("draft-repeats") />
                 <CountField id="draft-catch" label="Catch trials".to_owned() hint="Trials that say what to choose, to see who is not reading." value=catches set=set_catches error=error("draft-catch") />
                 <CountField id="draft-breaks" label="Trials between breaks".to_owned() hint="0 for none; 20 to 40 is usual." value=breaks set=set_breaks />
             </div>
+            <Show when=move || Draft::can_adapt(kind.get())>
+                <p>
+                    <input type="checkbox" id="draft-adaptive" data-testid="draft-adaptive" aria-describedby="draft-adaptive-hint" prop:checked=move || adapts.get()
+                        on:change=move |event| { let on = event_target_checked(&event); state.draft.update(|draft| draft.set_adaptive(on)); } />
+                    " " <label for="draft-adaptive">"Choose the next question by the answers before"</label>
+                </p>
+                <p class="hint" id="draft-adaptive-hint">"The question about whose answer a map of this participant's earlier answers is least sure comes next. Fewer questions then say more, and pairs are no longer asked equally often."</p>
+                <Show when=move || adapts.get()>
+                    <CountField id="draft-holdout" label="Held out, in percent of trials".to_owned() hint="5 to 50. These questions are drawn at random before the session and never learned from: results are tested on them alone." value=holdout set=set_holdout error=error("draft-holdout") />
+                </Show>
+            </Show>
             <p class="hint">"The order of trials and the sides are shuffled for everybody, and sides are evened out."</p>
         </fieldset>
         <fieldset class="panel stack">
