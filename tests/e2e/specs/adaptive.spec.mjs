@@ -24,12 +24,15 @@ test("the builder makes an adaptive study by keyboard and names the field that i
   assert.equal(await id("draft-trials").count(), 0);
   await pressOn(page, "draft-adaptive", "Space");
   await id("draft-trials").fill("40");
+  await id("draft-trials").press("Tab");
   await id("draft-ok").waitFor();
   await shoot(page, "adaptive-builder");
   await id("draft-holdout").fill("70");
+  await id("draft-holdout").press("Tab");
   await id("draft-wrong").waitFor();
   assert.match(await id("draft-wrong").innerText(), /adaptive\.holdout_percent.*70 is not between 5 and 50/);
   await id("draft-holdout").fill("25");
+  await id("draft-holdout").press("Tab");
   await id("draft-ok").waitFor();
   const link = await id("study-link").inputValue();
   assert.match(decodeURIComponent(link), /"adaptive":\{"holdout_percent":25,"n_pairs":40\}/);
