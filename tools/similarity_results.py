@@ -7,7 +7,7 @@ HEADLESS is a built `headless`; DATA holds `leuven_pairwise/<Domain>.json` (name
 `src/eval/stimuli.rs` reads them), the published maps and correlations of Han et al. 2023 beside them, and
 `wordsim/EN-WS-353-ALL.txt`. KEEP is a folder for what `headless` answers: a run that was interrupted goes on, and several
 may work at once. A MODEL is a GGUF file, one with `:few-shot` behind it (a base model, asked with worked examples), or a
-folder with a sentence encoder. Every number is computed by `headless`; this script only asks and writes rows.
+sentence encoder (a folder, or one safetensors file). Every number is computed by `headless`; this script only asks and writes rows.
 """
 
 import csv
@@ -115,7 +115,8 @@ def main() -> None:
     headless, data, keep, models = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]), sys.argv[4:]
     keep.mkdir(parents=True, exist_ok=True)
     references = [*(data / "leuven_pairwise" / f"{domain}.json" for domain in DOMAINS), data / "wordsim" / "EN-WS-353-ALL.txt"]
-    asks = [(model, ask) for model in models for ask in (["embeddings"] if pathlib.Path(model).is_dir() else ["hidden", "ratings"])]
+    encoder = lambda model: pathlib.Path(model).is_dir() or model.endswith(".safetensors")
+    asks = [(model, ask) for model in models for ask in (["embeddings"] if encoder(model) else ["hidden", "ratings"])]
     # What is quick comes first.
     for ask in ("embeddings", "hidden", "ratings"):
         for model, wanted in asks:

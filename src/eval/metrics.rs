@@ -240,7 +240,7 @@ pub fn share(label: impl Into<String>, k: usize, n: usize) -> Metric {
 }
 
 /// A statistic over items, with a percentile bootstrap over them. It gets indices of items, with repeats, and has
-/// no value (`None`) where they do not define it.
+/// no value (`None`) where they do not define it. There is no interval where every resample gives the same.
 pub fn over_items(
     label: impl Into<String>,
     unit: Unit,
@@ -251,7 +251,8 @@ pub fn over_items(
     let value = if n == 0 { None } else { statistic(&all).filter(|value| value.is_finite()) };
     let interval = value.and_then(|_| {
         let found = percentile_interval(n, RESAMPLES, LEVEL, &mut Pcg32::new(INTERVAL_SEED), statistic).ok()?;
-        Some((found.low, found.high))
+        // Items that are all alike make every resample alike: that says nothing of how sure the value is.
+        (found.low < found.high).then_some((found.low, found.high))
     });
     Metric { label: label.into(), value, interval, n: n as u64, unit }
 }
