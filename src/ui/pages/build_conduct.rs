@@ -93,7 +93,7 @@ pub(super) fn ConductForm(
                     <option value="datapipe" selected=move || server.get() == Some(Server::DataPipe)>"are sent to DataPipe (OSF)"</option>
                     <option value="generic" selected=move || server.get() == Some(Server::Generic)>"are sent to a server of your own"</option>
                 </select>
-                <span class="hint">"Only of participants who agree to it. What cannot be sent at once waits in their browser."</span>
+                <span class="hint">"Only of participants who agree to it, and only once they have answered everything: a session that was left is never sent. What cannot be sent at once waits in their browser."</span>
             </div>
             <Show when=move || server.get().is_some()>
                 <div class="fields">
