@@ -39,9 +39,26 @@ pub struct StimulusSet {
     /// Only these pairs (places in `words`), where not every pair is meant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pairs: Option<Vec<(usize, usize)>>,
+    /// The words that a picture of the site shows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pictures: Vec<String>,
 }
 
 impl StimulusSet {
+    /// Address of a word's picture below the site's root, where it has one.
+    pub fn picture(&self, word: &str) -> Option<String> {
+        self.pictures.iter().any(|it| it == word).then(|| format!("stimuli/pictures/{word}.svg"))
+    }
+
+    /// At most `most` of the words with pictures, evenly taken, as lines of the form that builds studies:
+    /// `word | address`.
+    pub fn picture_lines(&self, most: usize) -> String {
+        let n = self.pictures.len();
+        let shown = n.min(most);
+        let lines = (0..shown).map(|at| &self.pictures[at * n / shown.max(1)]);
+        lines.filter_map(|word| Some(format!("{word} | {}", self.picture(word)?))).collect::<Vec<String>>().join("\n")
+    }
+
     /// The pairs that are asked about: the given ones, or all in reading order of the upper triangle.
     pub fn pairs(&self) -> Vec<(&str, &str)> {
         let word = |index: usize| self.words.get(index).map(String::as_str);
@@ -96,6 +113,7 @@ impl Reference {
             title: self.title.clone(),
             words: self.names.clone(),
             pairs: partial.then_some(pairs),
+            pictures: Vec::new(),
         }
     }
 }
@@ -150,6 +168,9 @@ pub fn sets_from_json(text: &str) -> Result<Vec<StimulusSet>, StimuliError> {
     for set in &sets {
         let distinct: BTreeSet<&String> = set.words.iter().collect();
         let outside = set.pairs.iter().flatten().any(|&(a, b)| a.max(b) >= set.words.len() || a == b);
+        if let Some(stray) = set.pictures.iter().find(|word| !distinct.contains(word)) {
+            return Err(shape(format!("the set {:?} has a picture of {stray:?}, which is none of its words", set.id)));
+        }
         if distinct.len() != set.words.len() || set.words.len() < 3 || outside {
             return Err(shape(format!("the set {:?} repeats words or has wrong pairs", set.id)));
         }
@@ -234,7 +255,13 @@ pub fn import(text: &str, id: &str, title: &str) -> Result<Imported, StimuliErro
             }
         }
         let words = names.finish()?;
-        return Ok(Imported::Words(StimulusSet { id: id.to_owned(), title: title.to_owned(), words, pairs: None }));
+        return Ok(Imported::Words(StimulusSet {
+            id: id.to_owned(),
+            title: title.to_owned(),
+            words,
+            pairs: None,
+            pictures: Vec::new(),
+        }));
     }
     Ok(Imported::Reference(reference))
 }

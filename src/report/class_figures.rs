@@ -209,7 +209,7 @@ pub fn figures(study: &Study, summary: &ClassSummary) -> Vec<Figure> {
                         .labels
                         .iter()
                         .zip(&map.points)
-                        .map(|(label, (x, y))| Point { x: *x, y: *y, label: label.clone() })
+                        .map(|(label, (x, y))| Point { x: *x, y: *y, label: label.clone(), picture: None })
                         .collect(),
                 },
             ));

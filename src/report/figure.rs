@@ -45,6 +45,9 @@ pub struct Point {
     pub y: f64,
     /// What it is, shown on focus and hover.
     pub label: String,
+    /// A picture of it, as a data address; drawn in place of the mark on a map.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture: Option<String>,
 }
 
 /// A line with an optional band.

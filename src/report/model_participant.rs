@@ -825,6 +825,7 @@ pub fn figures(study: &Study, model: &ModelTook, beside: &BesidePeople, simulate
                 x: *person,
                 y: *model,
                 label: format!("session {}: {person:.2}, model {model:.2}", id.chars().take(8).collect::<String>()),
+                picture: None,
             })
             .collect();
         out.push(figure(

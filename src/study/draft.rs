@@ -40,6 +40,11 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Whether things are set beside each other, which may be pictures as well as words.
+    pub fn compares_things(self) -> bool {
+        matches!(self, Self::PairRating | Self::Triplet | Self::AnchoredTriplet | Self::Arrangement)
+    }
+
     /// Every kind, in the order of the form.
     pub const ALL: [Self; 8] = [
         Self::PairRating,
@@ -310,6 +315,29 @@ impl Draft {
                 ..draft
             },
         }
+    }
+
+    /// With pictures as the things, where the kind compares things: `items` are lines of word and address.
+    #[must_use]
+    pub fn with_pictures(mut self, items: String) -> Self {
+        const SAID: [(&str, &str); 9] = [
+            ("two words", "two pictures"),
+            ("three words", "three pictures"),
+            ("they name", "they show"),
+            ("one word above", "one picture above"),
+            ("closer in meaning to", "closer to"),
+            ("some words and a field", "some pictures and a field"),
+            ("every word", "every picture"),
+            ("words that mean similar things", "pictures of similar things"),
+            ("Choose a word", "Choose a picture"),
+        ];
+        if self.kind.compares_things() {
+            self.items = items;
+            for (of_words, of_pictures) in SAID {
+                self.instructions = self.instructions.replace(of_words, of_pictures);
+            }
+        }
+        self
     }
 
     /// The form of a study. What the form has no field for is kept and comes back in [`Self::study`].
@@ -795,6 +823,20 @@ fn free_id(id: &str, taken: impl Fn(&str) -> bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pictures_stand_in_for_words_in_material_and_instructions() {
+        let lines =
+            "dog | a.svg\ncat | b.svg\nowl | c.svg\nbee | d.svg\nant | e.svg\ncow | f.svg\npig | g.svg\nfrog | h.svg";
+        for kind in Kind::ALL.into_iter().filter(|it| it.compares_things()) {
+            let draft = Draft::template(kind).with_pictures(lines.to_owned());
+            assert!(!draft.instructions.contains("word"), "{}", draft.instructions);
+            let study = draft.study().unwrap();
+            assert!(study.stimuli.iter().all(|it| it.image.is_some()), "{kind:?}");
+        }
+        let plain = Draft::template(Kind::Preference);
+        assert_eq!(plain.clone().with_pictures(lines.to_owned()), plain);
+    }
 
     #[test]
     fn every_template_is_a_study() {

@@ -6,6 +6,8 @@ use crate::report::figure::Point;
 
 const SIDE: f64 = 520.0;
 const MARGIN: f64 = 46.0;
+/// Side of a picture.
+const PICTURE: f64 = 28.0;
 /// Neighbors that are named.
 const NEAREST: usize = 3;
 
@@ -61,11 +63,19 @@ pub(super) fn view(points: &[Point], label: &str) -> impl IntoView + use<> {
             .map(|(at, point)| {
                 let (x, y) = (MARGIN + (point.x - x0) * unit, MARGIN + (y1 - point.y) * unit);
                 // Names near the right edge stand on the left of their point.
-                let (anchor, dx) = if x > SIDE * 0.75 { ("end", -9.0) } else { ("start", 9.0) };
+                let away = if point.picture.is_some() { PICTURE / 2.0 + 4.0 } else { 9.0 };
+                let (anchor, dx) = if x > SIDE * 0.75 { ("end", -away) } else { ("start", away) };
                 let class = move || if chosen.get() == Some(at) { "map-point chosen" } else { "map-point" };
                 view! {
                     <g class=class on:click=move |_| chosen.set(Some(at))>
-                        <circle class="point series-0" cx=x cy=y r="5" />
+                        {match point.picture.clone() {
+                            Some(address) => view! {
+                                <image href=address x=x - PICTURE / 2.0 y=y - PICTURE / 2.0 width=PICTURE height=PICTURE><title>{point.label.clone()}</title></image>
+                                <rect class="map-frame" x=x - PICTURE / 2.0 - 2.0 y=y - PICTURE / 2.0 - 2.0 width=PICTURE + 4.0 height=PICTURE + 4.0 rx="4" fill="none" />
+                            }
+                            .into_any(),
+                            None => view! { <circle class="point series-0" cx=x cy=y r="5" /> }.into_any(),
+                        }}
                         <text x=x + dx y=y + 4.0 text-anchor=anchor>{point.label.clone()}</text>
                     </g>
                 }

@@ -7,7 +7,9 @@ use wasm_bindgen::JsCast;
 
 use super::build_conduct::ConductForm;
 use super::judge_start::ShareStudy;
+use super::similarity_page::SETS_PATH;
 use crate::app::building::complaint;
+use crate::eval::stimuli::sets_from_json;
 use crate::platform;
 use crate::protocol::NoticeKind;
 use crate::report::study_plan::{Answering, POOL, Plan, Planted, Pool, expected_minutes, plan};
@@ -205,10 +207,34 @@ fn DraftForm(state: State, checked: Memo<Result<Study, StudyError>>) -> impl Int
     }
 }
 
+/// Most pictures of a study that rates every pair: 66 pairs.
+const MOST_RATED: usize = 12;
+
 /// A template or a file to begin with.
 #[component]
 fn Beginning(state: State) -> impl IntoView {
     let chosen = RwSignal::new(Kind::PairRating);
+    // Id of a built-in set whose pictures are the things; empty for the template's own words.
+    let material = RwSignal::new(String::new());
+    let sets = LocalResource::new(move || async move {
+        let text = state.fetch_text(SETS_PATH).await.ok()?;
+        sets_from_json(&text).ok()
+    });
+    let sets = move || sets.get().flatten().unwrap_or_default();
+    let begin = move |_| {
+        let kind = chosen.get_untracked();
+        let draft = Draft::template(kind);
+        let set = untrack(sets).into_iter().find(|set| set.id == material.get_untracked());
+        // Every pair is asked: 12 things have 66, 25 have 300.
+        let most = if kind == Kind::PairRating { MOST_RATED } else { usize::MAX };
+        state.draft.set(match set {
+            Some(set) if kind.compares_things() => {
+                let title = format!("{} ({})", draft.title, set.title.to_lowercase());
+                Draft { title, ..draft.with_pictures(set.picture_lines(most)) }
+            }
+            _ => draft,
+        });
+    };
     let read = move |event: web_sys::Event| {
         let Some(file) = files_of(&event).into_iter().next() else { return };
         spawn_local(async move {
@@ -236,7 +262,20 @@ fn Beginning(state: State) -> impl IntoView {
                         {Kind::ALL.into_iter().map(|kind| view! { <option value=kind.id() selected=move || chosen.get() == kind>{kind.title()}</option> }).collect_view()}
                     </select>
                 </div>
-                <button type="button" data-testid="use-template" on:click=move |_| state.draft.set(Draft::template(chosen.get_untracked()))>"Use this template"</button>
+                <Show when=move || chosen.get().compares_things()>
+                    <div class="field">
+                        <label for="material">"Things"</label>
+                        <select id="material" data-testid="material" on:change=move |event| material.set(event_target_value(&event))>
+                            <option value="" selected=move || material.with(String::is_empty)>"words of the template"</option>
+                            {move || sets().into_iter().filter(|set| !set.pictures.is_empty()).map(|set| {
+                                let (id, current) = (set.id.clone(), set.id.clone());
+                                let words = format!("pictures: {} ({})", set.title.to_lowercase(), set.pictures.len());
+                                view! { <option value=id selected=move || material.get() == current>{words}</option> }
+                            }).collect_view()}
+                        </select>
+                    </div>
+                </Show>
+                <button type="button" data-testid="use-template" on:click=begin>"Use this template"</button>
             </div>
             <div class="field">
                 <label for="draft-file">"Or a study file"</label>

@@ -32,7 +32,7 @@ use crate::ui::sight_state::{SightState, use_encoder};
 use crate::ui::state::{State, use_state};
 
 /// Where the site's own sets are.
-const SETS_PATH: &str = "stimuli/words.json";
+pub(super) const SETS_PATH: &str = "stimuli/words.json";
 /// Size of the encoder's file in bytes, for the button that loads it.
 const ENCODER_BYTES: u64 = 45_972_344;
 /// Most words whose hidden states a browser keeps: every layer of each is about a hundred kilobytes.

@@ -107,3 +107,37 @@ test("own pictures travel inside of the study", async () => {
   settle();
   await context.close();
 });
+
+test("a template takes the pictures of a built-in set as its things", async () => {
+  const it = await openPage(browser, site);
+  const { page, context, settle, id } = it;
+  await page.goto(`${site.url}build/`);
+  await id("template").selectOption("triplet");
+  await id("material").locator("option", { hasText: "pictures: animals (25)" }).waitFor({ state: "attached" });
+  await id("material").selectOption("animals");
+  await id("use-template").click();
+  await id("draft-ok").getByText("25 things").waitFor();
+  const study = JSON.parse(await saved(page, id("save-study")));
+  assert.deepEqual(study.stimuli[0], { id: study.stimuli[0].id, text: "dog", image: "stimuli/pictures/dog.svg" });
+  assert.match(study.instructions, /three pictures/);
+  assert.ok(!/word/.test(study.instructions));
+  await shoot(page, "build-pictures");
+  await id("preview").click();
+  await agree(it);
+  const pictures = page.locator("main img");
+  await pictures.first().waitFor();
+  assert.equal(await pictures.count(), 3);
+  assert.ok(await pictures.evaluateAll((all) => all.every((one) => one.complete && one.naturalWidth > 0 && one.alt !== null)));
+  await shoot(page, "preview-pictures");
+  // Rating every pair takes twelve of them: 66 pairs.
+  await page.goto(`${site.url}build/`);
+  await id("template").selectOption("pair_rating");
+  await id("material").selectOption("objects");
+  await id("use-template").click();
+  await id("draft-ok").getByText("12 things").waitFor();
+  // Where answers are judged there are no things to show.
+  await id("template").selectOption("preference");
+  assert.equal(await id("material").count(), 0);
+  settle();
+  await context.close();
+});
