@@ -49,7 +49,7 @@ pub(super) fn view(bars: &[Bar], axis: &Axis, label: String) -> impl IntoView + 
         .map(|(row, bar)| {
             let y = frame.top + row as f64 * ROW;
             let middle = y + ROW / 2.0;
-            let series = groups.iter().position(|group| *group == bar.group).unwrap_or(0) % 4;
+            let series = groups.iter().position(|group| *group == bar.group).unwrap_or(0) % super::SERIES;
             let end = place(axis, bar.estimate.value, x0, x1);
             let interval = bar.estimate.interval.map(|(low, high)| {
                 let (a, b) = (place(axis, low, x0, x1), place(axis, high, x0, x1));

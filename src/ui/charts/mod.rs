@@ -122,11 +122,14 @@ fn number_cell(value: f64) -> String {
     if value == libm::trunc(value) && libm::fabs(value) < 1e9 { format!("{value}") } else { format!("{value:.4}") }
 }
 
+/// Colors of series; a further one begins again.
+const SERIES: usize = 5;
+
 /// Colored keys of the series of a chart; nothing for a single one.
 pub(crate) fn legend(names: &[String]) -> impl IntoView + use<> {
     (names.len() > 1).then(|| {
         let keys = names.iter().enumerate().map(|(index, name)| {
-            view! { <li><span class=format!("swatch series-{}", index % 4) aria-hidden="true"></span>{name.clone()}</li> }
+            view! { <li><span class=format!("swatch series-{}", index % SERIES) aria-hidden="true"></span>{name.clone()}</li> }
         });
         view! { <ul class="chart-legend">{keys.collect_view()}</ul> }
     })
