@@ -48,7 +48,8 @@ use likewise::platform;
 use likewise::report::class_summary::class_summary;
 use likewise::report::export::{RunFile, run_from_json, run_to_json, table_to_csv};
 use likewise::report::merge::merge_runs;
-use likewise::report::representation::{ModelSide, Pairing, StateDistance, agree, group_level};
+use likewise::report::representation::{ModelSide, Pairing, StateDistance, group_level};
+use likewise::report::resampling::agree;
 use likewise::report::sight::sight_row;
 use likewise::report::stats_command;
 use likewise::report::study_formats::{self, Format};
@@ -60,7 +61,7 @@ use likewise::study::gathering::{Gathered, Merged};
 use likewise::study::simulation::Simulation;
 use likewise::study::study::Study;
 use likewise::vision::efficientnet::EfficientNet;
-use likewise::vision::engine::{Pictures, VisionEngine, self_test};
+use likewise::vision::engine::{Network, Pictures, VisionEngine, self_test};
 use likewise::vision::picture::Picture;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
@@ -1313,7 +1314,11 @@ async fn pictures(arguments: &Arguments) -> Result<usize, Failure> {
     };
     accept(&info)?;
     let folder = if matches!(arguments.command, Command::Sight { .. }) { "public" } else { "." };
-    let mut engine = VisionEngine::new(network, info, FolderPictures { folder: folder.into(), set: BTreeMap::new() });
+    let mut engine = VisionEngine::new(
+        Network::EfficientNet(Box::new(network)),
+        info,
+        FolderPictures { folder: folder.into(), set: BTreeMap::new() },
+    );
     match &arguments.command {
         Command::Sight { severities, set, crops, functions, threshold, out } => {
             let functions = functions_of(functions)?;

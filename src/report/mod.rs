@@ -15,6 +15,7 @@ pub mod merge;
 pub mod model_participant;
 pub mod rating_sweep;
 pub mod representation;
+pub mod resampling;
 pub mod run_summary;
 pub mod scale;
 pub mod sight;

@@ -5,8 +5,9 @@
 
 use super::figure::{Figure, Line};
 use super::representation::{
-    Agreement, PairMeans, RepresentationError, agreement_curve, agreement_point, measure_in_words, names_of,
+    PairMeans, RepresentationError, agreement_curve, agreement_point, measure_in_words, names_of,
 };
+use super::resampling::Agreement;
 use crate::eval::run::{ItemResult, Run};
 use crate::eval::tasks::pair_rating::{N_WORDINGS, RATINGS, expected_at, log_likelihoods};
 use crate::stats::noise_ceiling::NoiseCeiling;

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::figure::{Axis, Band, Estimate, Figure, Line, Marks, Matrix, Point};
 use super::rating_sweep::RatingSweep;
+use super::resampling::Agreement;
 use super::run_summary::run_notes;
 use crate::eval::engine::{ENCODER_FAMILY, LayerState, Response};
 use crate::eval::metrics::LEVEL;
@@ -19,7 +20,6 @@ use crate::eval::stimuli::{REFERENCE_SCHEMA, Reference, Subject};
 use crate::eval::tasks::odd_one_out::SHARES;
 use crate::eval::tasks::pair_rating::RATINGS;
 use crate::stats::StatError;
-use crate::stats::bootstrap::{BootstrapInterval, percentile_of_draws};
 use crate::stats::cka::linear_cka;
 use crate::stats::cluster::{average_linkage, leaf_order};
 use crate::stats::distance::{Metric, rdm_from_features};
@@ -27,16 +27,12 @@ use crate::stats::mds::smacof_from_classical;
 use crate::stats::noise_ceiling::{NoiseCeiling, noise_ceiling};
 use crate::stats::proportion::wilson;
 use crate::stats::rdm::{Rdm, mean_rdm, pair_count, pair_index};
-use crate::stats::rdm_bootstrap::{Factor, bootstrap_evaluation};
 use crate::stats::rdm_compare::{Measure, compare, mean_pairwise};
-use crate::stats::rng::Pcg32;
 use crate::stats::triplets::odd_one_out_accuracy;
 use crate::study::judgment::{Judgment, main_judgments, similarity_matrix};
 use crate::study::study::Study;
 use crate::study::trial::Answer;
 
-/// Seed of every bootstrap: the same data always show the same interval.
-pub const SEED: u64 = 20_240_613;
 /// Words below which an interval over words says little about new words (Schütt et al. 2023).
 pub const FEW_WORDS: usize = 20;
 /// Most words that are drawn as a heat map, a map or a scatter.
@@ -59,6 +55,12 @@ pub enum RepresentationError {
     /// A statistic has no value.
     #[error(transparent)]
     Stat(#[from] StatError),
+    /// The worker of statistics could not do it.
+    #[error("{detail}")]
+    Worker {
+        /// Its own words.
+        detail: String,
+    },
 }
 
 /// How hidden states become dissimilarities.
@@ -409,119 +411,6 @@ impl Pairing {
     }
 }
 
-/// A comparison whose interval is drawn in pieces, so that a page stays alive.
-#[derive(Debug)]
-pub struct Comparing {
-    model: Rdm,
-    raters: Vec<Rdm>,
-    measure: Measure,
-    rng: Pcg32,
-    value: Option<f64>,
-    draws: Vec<f64>,
-    undefined: usize,
-    /// Why there is no interval (fewer than three words with values).
-    no_draws: bool,
-}
-
-/// How far a model agrees with the single raters of a reference.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Agreement {
-    /// Mean of the measure over raters.
-    pub value: f64,
-    /// Percentile interval over words (95 %), where it is defined.
-    pub interval: Option<BootstrapInterval>,
-    /// Pairs that the model and at least one rater have.
-    pub n_pairs: usize,
-    /// Words.
-    pub n_words: usize,
-    /// Raters.
-    pub n_raters: usize,
-}
-
-impl Comparing {
-    /// Begins; nothing is drawn yet.
-    pub fn new(model: Rdm, raters: &[Rdm], measure: Measure) -> Self {
-        let rng = Pcg32::new(SEED);
-        Self {
-            model,
-            raters: raters.to_vec(),
-            measure,
-            rng,
-            value: None,
-            draws: Vec::new(),
-            undefined: 0,
-            no_draws: false,
-        }
-    }
-
-    /// Draws some more resamples; the first call also finds the value.
-    ///
-    /// # Errors
-    /// A [`StatError`] where model and raters cannot be compared.
-    pub fn step(&mut self, resamples: usize) -> Result<(), StatError> {
-        if self.no_draws || resamples == 0 {
-            return Ok(());
-        }
-        let models = std::slice::from_ref(&self.model);
-        let drawn =
-            bootstrap_evaluation(models, &self.raters, self.measure, Factor::Conditions, resamples, &mut self.rng);
-        match drawn {
-            Ok(found) => {
-                self.value = found.values.first().copied();
-                self.draws.extend(found.draws.into_iter().next().unwrap_or_default());
-                self.undefined += found.undefined;
-                Ok(())
-            }
-            Err(error) => {
-                self.no_draws = true;
-                let values: Result<Vec<f64>, StatError> =
-                    self.raters.iter().map(|it| compare(&self.model, it, self.measure).map(|it| it.value)).collect();
-                let values = values?;
-                if values.is_empty() {
-                    return Err(error);
-                }
-                self.value = Some(values.iter().sum::<f64>() / values.len() as f64);
-                Ok(())
-            }
-        }
-    }
-
-    /// Resamples so far.
-    pub fn n_drawn(&self) -> usize {
-        if self.no_draws { usize::MAX } else { self.draws.len() + self.undefined }
-    }
-
-    /// What was found; `None` before the first step.
-    pub fn agreement(&self) -> Option<Agreement> {
-        let known = |pair: usize| self.raters.iter().any(|it| !it.values()[pair].is_nan());
-        let n_pairs =
-            self.model.values().iter().enumerate().filter(|(pair, value)| !value.is_nan() && known(*pair)).count();
-        Some(Agreement {
-            value: self.value?,
-            interval: percentile_of_draws(&sorted(&self.draws), self.undefined, LEVEL).ok(),
-            n_pairs,
-            n_words: self.model.n_items(),
-            n_raters: self.raters.len(),
-        })
-    }
-}
-
-fn sorted(draws: &[f64]) -> Vec<f64> {
-    let mut draws = draws.to_vec();
-    draws.sort_by(f64::total_cmp);
-    draws
-}
-
-/// The whole comparison at once; for programs that have time.
-///
-/// # Errors
-/// As [`Comparing::step`].
-pub fn agree(model: &Rdm, raters: &[Rdm], measure: Measure, resamples: usize) -> Result<Agreement, StatError> {
-    let mut comparing = Comparing::new(model.clone(), raters, measure);
-    comparing.step(resamples)?;
-    comparing.agreement().ok_or(StatError::TooFew { n: 0, needed: 1 })
-}
-
 /// The mean of the raters: what a group agrees on.
 ///
 /// # Errors
@@ -683,7 +572,7 @@ pub fn map_figure(title: &str, rdm: &Rdm, notes: &[String], sources: &[String]) 
         .zip(rdm.names())
         .filter_map(|(point, name)| {
             let [x, y] = point.as_slice() else { return None };
-            Some(Point { x: *x, y: *y, label: name.clone() })
+            Some(Point { x: *x, y: *y, label: name.clone(), picture: None })
         })
         .collect();
     let mut notes = notes.to_vec();
@@ -722,7 +611,7 @@ pub fn scatter_figure(
             let (x, y) = (reference.values()[pair], model.values()[pair]);
             if x.is_finite() && y.is_finite() {
                 let label = format!("{} and {}", reference.names()[a], reference.names()[b]);
-                points.push(Point { x, y, label });
+                points.push(Point { x, y, label, picture: None });
             }
         }
     }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::figure::{Axis, Figure, Marks, Matrix, Point};
-use super::representation::{self, Agreement, agree};
+use super::representation;
+use super::resampling::{Agreement, agree};
 use super::run_summary::run_notes;
 use crate::eval::run::{ItemResult, Run};
 use crate::stats::StatError;
@@ -170,6 +171,7 @@ pub fn similarity_story(
             x,
             y,
             label: format!("{} and {}", people.labels[row], people.labels[column]),
+            picture: None,
         })
         .collect();
     Ok(SimilarityStory {

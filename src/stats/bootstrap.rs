@@ -8,7 +8,7 @@ use super::rng::Pcg32;
 pub const RESAMPLES: usize = 2000;
 
 /// An interval, and how it came about.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct BootstrapInterval {
     /// Lower end.
     pub low: f64,

@@ -5,6 +5,7 @@
     reason = "a component owns its properties: its view outlives the call"
 )]
 
+pub mod analysis_state;
 mod by_name;
 pub mod charts;
 pub mod components;
@@ -26,6 +27,7 @@ use leptos_router::path;
 use wasm_bindgen::JsCast;
 
 use crate::study::judgment::Input;
+use analysis_state::AnalysisState;
 use components::memory_banner::MemoryBanner;
 use components::notice_list::NoticeList;
 use offline::NewVersionBanner;
@@ -45,7 +47,7 @@ use pages::sight_page::SightPage;
 use pages::similarity_page::SimilarityPage;
 use pages::suite_page::SuitePage;
 use pages::tasks_page::TasksPage;
-use sight_state::{EncoderState, SightState};
+use sight_state::{ClipState, EncoderState, SightState};
 use state::State;
 
 /// Address of the site's root with a slash at its end, from the page's `<base>`, made absolute so that it stays
@@ -79,6 +81,8 @@ pub fn App() -> impl IntoView {
     state.watch_outbox();
     state.keep_site();
     provide_context(SightState::new(state));
+    provide_context(ClipState::new(state));
+    provide_context(AnalysisState::new(state));
     provide_context(EncoderState::new(state));
     view! {
         <Router base=path>

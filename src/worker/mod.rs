@@ -1,5 +1,6 @@
-//! Worker side ([`host`], [`open`]) and page side (`client`) of the thread boundary.
+//! Worker side ([`host`], [`open`], [`analysis`]) and page side (`client`) of the thread boundary.
 
+pub mod analysis;
 pub mod client;
 pub mod host;
 pub mod open;

@@ -14,9 +14,10 @@ use likewise::eval::tasks::pair_rating::{N_WORDINGS, all_pairs, asked_in, expect
 use likewise::report::figure::Marks;
 use likewise::report::rating_sweep::{SweepPoint, TEMPERATURES, sweep_figure};
 use likewise::report::representation::{
-    LayerPoint, MEADOWS_FILE, ModelSide, Pairing, RepresentationError, StateDistance, agree, cka_of, group_level,
-    heat_figure, layer_figure, map_figure, meadows_tree, reference_of_study, rsatoolbox_dict, sentence, triplet_share,
+    LayerPoint, MEADOWS_FILE, ModelSide, Pairing, RepresentationError, StateDistance, cka_of, group_level, heat_figure,
+    layer_figure, map_figure, meadows_tree, reference_of_study, rsatoolbox_dict, sentence, triplet_share,
 };
+use likewise::report::resampling::agree;
 use likewise::report::run_summary::run_summary;
 use likewise::stats::distance::Metric;
 use likewise::stats::rdm::{Rdm, pair_count, pair_index};
@@ -231,7 +232,7 @@ fn figures_say_what_they_show() {
     assert!(level.with_mean > 0.9 && level.between_raters.unwrap() < level.with_mean, "{level:?}");
 }
 
-fn points_of(pairing: &Pairing, states: &ModelSide) -> likewise::report::representation::Agreement {
+fn points_of(pairing: &Pairing, states: &ModelSide) -> likewise::report::resampling::Agreement {
     let model = states.rdm(&pairing.model_places, 1, COSINE).unwrap();
     agree(&model, &pairing.raters, Measure::Spearman, 50).unwrap()
 }

@@ -1,37 +1,42 @@
-//! One run's similarities, alone or beside people, a file or another run. Bootstraps are drawn in pieces with turns of
-//! the event loop between them.
+//! One run's similarities, alone or beside people, a file or another run. Bootstraps are drawn in the worker of
+//! statistics.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::results_page::when;
+use super::similarity_page::SETS_PATH;
 use crate::eval::run::{ItemResult, Run};
-use crate::eval::stimuli::Reference;
+use crate::eval::stimuli::{Reference, sets_from_json};
 use crate::eval::tasks;
 use crate::platform;
-use crate::report::figure::Figure;
+use crate::report::figure::{Figure, Marks};
 use crate::report::rating_sweep::{SweepPoint, sweep_figure};
 use crate::report::representation::{
-    Comparing, LayerPoint, MEADOWS_FILE, ModelSide, Pairing, RepresentationError, StateDistance, agreement_notes,
+    LayerPoint, MEADOWS_FILE, MOST_DRAWN, ModelSide, Pairing, RepresentationError, StateDistance, agreement_notes,
     cka_of, group, group_level, heat_figure, layer_figure, map_figure, meadows_tree, measure_in_words, rsatoolbox_dict,
     scatter_figure, sentence, triplet_figure, triplet_share,
 };
+use crate::report::resampling::{Job, Resampled};
 use crate::stats::bootstrap::RESAMPLES;
 use crate::stats::distance::Metric;
 use crate::stats::rdm::Rdm;
-use crate::stats::rdm_compare::Measure;
+use crate::stats::rdm_compare::{Measure, compare};
 use crate::store::Collection;
+use crate::ui::analysis_state::{AnalysisState, use_analysis};
 use crate::ui::charts::Chart;
 use crate::ui::components::progress_bar::ProgressBar;
 use crate::ui::state::{State, use_state};
 
-/// Resamples a layer of a curve; the chosen layer gets [`RESAMPLES`].
+/// Resamples a layer of a curve.
 const LAYER_RESAMPLES: usize = 300;
-/// Comparisons of a model with one rater that are done between two turns of the event loop: some tens of milliseconds.
-const A_PIECE: usize = 200;
-
+/// Choices for the chosen layer.
+const RESAMPLE_CHOICES: [usize; 3] = [RESAMPLES, 10_000, 50_000];
 /// What is compared and how.
 #[derive(Debug, Clone, PartialEq)]
 struct Options {
@@ -75,22 +80,53 @@ fn reference_at(
     }
 }
 
-/// Draws a comparison to its end; `None` if something newer was asked for meanwhile.
+/// A comparison drawn in the worker; `None` if something newer was asked for meanwhile. `go_on` hears how many are
+/// drawn and stops by saying no.
 async fn drawn(
-    mut comparing: Comparing,
-    n_raters: usize,
-    resamples: usize,
-    alive: &impl Fn() -> bool,
-) -> Result<Option<Comparing>, RepresentationError> {
-    let piece = (A_PIECE / n_raters.max(1)).max(5);
-    while comparing.n_drawn() < resamples {
-        comparing.step(piece.min(resamples - comparing.n_drawn()))?;
-        platform::breathe().await;
-        if !alive() {
-            return Ok(None);
+    analysis: AnalysisState,
+    (model, raters): (&Rdm, &[Rdm]),
+    (measure, resamples): (Measure, usize),
+    alive: &(impl Fn() -> bool + Clone + 'static),
+    go_on: impl Fn(usize) -> bool + 'static,
+) -> Result<Option<Resampled>, RepresentationError> {
+    // What cannot be compared is known before anything is sent.
+    for rater in raters {
+        compare(model, rater, measure)?;
+    }
+    let asked = alive.clone();
+    let job = Job::new(model, raters, measure, resamples);
+    let found = analysis.resample(job, move |done| asked() && go_on(done)).await;
+    if !alive() {
+        return Ok(None);
+    }
+    found.map(Some).map_err(|detail| RepresentationError::Worker { detail })
+}
+
+/// Pictures of the words that a built-in set has one of, as data addresses: a drawing saved as a file keeps them.
+async fn pictures_of(state: State, words: &[String]) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    let Ok(text) = state.fetch_text(SETS_PATH).await else { return found };
+    let sets = sets_from_json(&text).unwrap_or_default();
+    for word in words.iter().take(MOST_DRAWN) {
+        let Some(path) = sets.iter().find_map(|set| set.picture(word)) else { continue };
+        if let Ok(svg) = state.fetch_text(&path).await {
+            found.insert(word.clone(), format!("data:image/svg+xml;base64,{}", BASE64_STANDARD.encode(svg)));
         }
     }
-    Ok(Some(comparing))
+    found
+}
+
+/// A map with the pictures that there are; other figures as they are.
+fn illustrated(mut figure: Figure, pictures: &BTreeMap<String, String>) -> Figure {
+    if let Marks::Map { points } = &mut figure.marks {
+        for point in points {
+            point.picture = pictures.get(&point.label).cloned();
+        }
+        if !pictures.is_empty() {
+            figure.notes.push("Pictures: Fluent Emoji by Microsoft, MIT license.".to_owned());
+        }
+    }
+    figure
 }
 
 /// The model's side alone.
@@ -114,10 +150,12 @@ fn alone(side: &ModelSide, options: &Options) -> Result<Found, RepresentationErr
 
 /// Both sides at one layer.
 async fn beside(
-    side: &ModelSide,
-    beside: &Beside,
+    analysis: AnalysisState,
+    (side, beside): (&ModelSide, &Beside),
     options: &Options,
-    alive: &impl Fn() -> bool,
+    resamples: usize,
+    alive: &(impl Fn() -> bool + Clone + 'static),
+    go_on: impl Fn(usize) -> bool + 'static,
 ) -> Result<Option<Found>, RepresentationError> {
     let layer = options.layer.unwrap_or_else(|| side.usual_layer());
     let reference = reference_at(beside, side, layer, options.distance)?;
@@ -140,13 +178,13 @@ async fn beside(
         );
         return Ok(Some(Found { sentence, ..alone(side, options)? }));
     }
-    let comparing = Comparing::new(model.clone(), &pairing.raters, options.measure);
-    let Some(comparing) = drawn(comparing, pairing.raters.len(), RESAMPLES, alive).await? else { return Ok(None) };
-    let Some(agreement) = comparing.agreement() else { return Ok(None) };
+    let how = (options.measure, resamples);
+    let Some(found) = drawn(analysis, (&model, &pairing.raters), how, alive, go_on).await? else { return Ok(None) };
+    let agreement = found.agreement;
     let ceiling = pairing.ceiling(options.measure);
     let said = sentence(&title, &reference.title, options.measure, &agreement, ceiling.as_ref());
     let theirs = group(&pairing.raters)?;
-    let mut more = Vec::new();
+    let mut more = vec![found.in_words()];
     if pairing.raters.len() > 1
         && let Ok(level) = group_level(&model, &pairing.raters, options.measure)
     {
@@ -178,10 +216,10 @@ async fn beside(
 
 /// Every layer, one after the other; `tell` hears how many are done.
 async fn by_layer(
-    side: &ModelSide,
-    with: &Beside,
+    analysis: AnalysisState,
+    (side, with): (&ModelSide, &Beside),
     options: &Options,
-    alive: &impl Fn() -> bool,
+    alive: &(impl Fn() -> bool + Clone + 'static),
     tell: &impl Fn(usize),
 ) -> Result<Option<Vec<Figure>>, RepresentationError> {
     let mut points = Vec::new();
@@ -200,11 +238,11 @@ async fn by_layer(
         if pairing.raters.is_empty() {
             only_triplets.push((layer, triplets));
         } else {
-            let comparing = Comparing::new(model, &pairing.raters, options.measure);
-            let Some(comparing) = drawn(comparing, pairing.raters.len(), LAYER_RESAMPLES, alive).await? else {
+            let how = (options.measure, LAYER_RESAMPLES);
+            let Some(found) = drawn(analysis, (&model, &pairing.raters), how, alive, |_| true).await? else {
                 return Ok(None);
             };
-            let Some(agreement) = comparing.agreement() else { continue };
+            let agreement = found.agreement;
             let cka = match with {
                 Beside::Run(other) => same_words(other, &pairing.names)
                     .and_then(|places| other.rows(&places, same_depth(layer, side, other)))
@@ -240,10 +278,10 @@ async fn by_layer(
 
 /// The ratings of a run under other wordings and temperatures; nothing for runs without.
 async fn by_setting(
-    side: &ModelSide,
-    with: &Beside,
+    analysis: AnalysisState,
+    (side, with): (&ModelSide, &Beside),
     options: &Options,
-    alive: &impl Fn() -> bool,
+    alive: &(impl Fn() -> bool + Clone + 'static),
     tell: &impl Fn(usize),
 ) -> Result<Option<Vec<Figure>>, RepresentationError> {
     let Some(sweep) = &side.sweep else { return Ok(None) };
@@ -255,15 +293,15 @@ async fn by_setting(
     }
     for (done, (wording, temperature)) in sweep.settings().into_iter().enumerate() {
         let model = sweep.rdm(&pairing.model_places, wording, temperature)?;
-        let comparing = Comparing::new(model, &pairing.raters, options.measure);
-        let comparing = match drawn(comparing, pairing.raters.len(), LAYER_RESAMPLES, alive).await {
-            Ok(Some(comparing)) => comparing,
+        let how = (options.measure, LAYER_RESAMPLES);
+        let found = match drawn(analysis, (&model, &pairing.raters), how, alive, |_| true).await {
+            Ok(Some(found)) => found,
             Ok(None) => return Ok(None),
             // Ratings that are all alike at one temperature have no order there.
             Err(RepresentationError::Stat(_)) => continue,
             Err(error) => return Err(error),
         };
-        let Some(agreement) = comparing.agreement() else { continue };
+        let agreement = found.agreement;
         if notes.is_empty() {
             notes = agreement_notes(&agreement, pairing.n_dropped);
         }
@@ -310,6 +348,7 @@ pub fn SimilarityView(
     open: RwSignal<Option<String>>,
 ) -> impl IntoView {
     let state = use_state();
+    let analysis = use_analysis();
     if runs.is_empty() {
         return view! { <p data-testid="no-similarity">"No similarities are stored yet. What you start above will be here, and stays after a reload."</p> }.into_any();
     }
@@ -328,6 +367,10 @@ pub fn SimilarityView(
         })
     };
     let side = Memo::new(move |_| side.get().flatten());
+    let pictures = LocalResource::new(move || {
+        let names = side.get().map(|side| side.names.clone()).unwrap_or_default();
+        async move { pictures_of(state, &names).await }
+    });
     // "" for what fits, "none", "ref:ID" or "run:ID".
     let with = RwSignal::new(String::new());
     let layer: RwSignal<Option<u32>> = RwSignal::new(None);
@@ -367,6 +410,10 @@ pub fn SimilarityView(
     let found: RwSignal<Option<Result<Found, String>>> = RwSignal::new(None);
     let curve: RwSignal<Option<Result<Vec<Figure>, String>>> = RwSignal::new(None);
     let layers_done = RwSignal::new((0.0, 0.0));
+    let resamples = RwSignal::new(RESAMPLES);
+    // Resamples of the chosen layer so far, and whether a person stopped them.
+    let drawing: RwSignal<Option<usize>> = RwSignal::new(None);
+    let stopped = RwSignal::new(false);
     let newest_task = StoredValue::new([0_u32; 2]);
     // What is newer stops what is older: `slot` 0 is the chosen layer, 1 the curve.
     let begin = move |slot: usize| {
@@ -375,16 +422,27 @@ pub fn SimilarityView(
         move || newest_task.try_with_value(|all| all[slot] == mine).unwrap_or(false)
     };
     Effect::new(move |_| {
-        let (side, with, options) = (side.get(), other.get(), options.get());
+        let (side, with, options, resamples) = (side.get(), other.get(), options.get(), resamples.get());
         let alive = begin(0);
         found.set(None);
+        stopped.set(false);
+        drawing.set(None);
         let (Some(side), Some(with)) = (side, with) else { return };
         spawn_local(async move {
             platform::breathe().await;
             let made = match with {
                 None => alone(&side, &options).map(Some),
-                Some(with) => beside(&side, &with, &options, &alive).await,
+                Some(with) => {
+                    let go_on = move |done| {
+                        drawing.set(Some(done));
+                        !stopped.get_untracked()
+                    };
+                    beside(analysis, (&side, &with), &options, resamples, &alive, go_on).await
+                }
             };
+            if alive() {
+                drawing.set(None);
+            }
             match made {
                 Ok(Some(made)) if alive() => found.set(Some(Ok(made))),
                 Err(error) if alive() => found.set(Some(Err(error.to_string()))),
@@ -408,9 +466,9 @@ pub fn SimilarityView(
         spawn_local(async move {
             let tell = |done: usize| layers_done.set((done as f64, n as f64));
             let made = if n_settings > 0 {
-                by_setting(&side, &with, &options, &alive, &tell).await
+                by_setting(analysis, (&side, &with), &options, &alive, &tell).await
             } else {
-                by_layer(&side, &with, &options, &alive, &tell).await
+                by_layer(analysis, (&side, &with), &options, &alive, &tell).await
             };
             if alive() {
                 layers_done.set((0.0, 0.0));
@@ -488,7 +546,7 @@ pub fn SimilarityView(
         Some(Ok(found)) => view! {
             <p class="lede" data-testid="similarity-sentence">{found.sentence}</p>
             {found.more.into_iter().map(|it| view! { <p>{it}</p> }).collect_view()}
-            <div class="figures">{found.figures.into_iter().map(|figure| view! { <Chart figure=figure /> }).collect_view()}</div>
+            <div class="figures">{found.figures.into_iter().map(|figure| view! { <Chart figure=illustrated(figure, &pictures.get().unwrap_or_default()) /> }).collect_view()}</div>
             <div class="row">
                 <button type="button" data-testid="save-rsatoolbox" on:click=save("likewise_rdms.json", |rdms| rsatoolbox_dict(rdms, "see names"))>"Save RDMs for rsatoolbox"</button>
                 <button type="button" data-testid="save-meadows" on:click=save(MEADOWS_FILE, meadows_tree)>"Save RDMs as a Meadows tree"</button>
@@ -496,6 +554,8 @@ pub fn SimilarityView(
         }.into_any(),
     }
     };
+    let drawn_so_far = Signal::derive(move || (drawing.get().unwrap_or(0) as f64, resamples.get() as f64));
+    let drawn_words = Signal::derive(move || format!("{} of {} resamples", drawn_so_far.get().0, drawn_so_far.get().1));
     let layer_words = Signal::derive(move || format!("{} of {}", layers_done.get().0, layers_done.get().1));
     view! {
         <section class="stack" data-testid="similarity">
@@ -518,9 +578,23 @@ pub fn SimilarityView(
                             {Measure::ALL.into_iter().map(|it| view! { <option value=it.name() selected=it == Measure::Spearman>{measure_in_words(it)}</option> }).collect_view()}
                         </select>
                     </div>
+                    <div class="field">
+                        <label for="resamples">"Resamples"</label>
+                        <select id="resamples" data-testid="resamples" on:change=move |event| {
+                            if let Ok(it) = event_target_value(&event).parse() { resamples.set(it); }
+                        }>
+                            {RESAMPLE_CHOICES.map(|it| view! { <option value=it.to_string() selected=move || resamples.get() == it>{it.to_string()}</option> }).into_iter().collect_view()}
+                        </select>
+                    </div>
                     {layer_choice}
                 </div>
             </div>
+            <Show when=move || drawing.get().is_some()>
+                <div class="panel stack" data-testid="resampling">
+                    <ProgressBar label="Resamples drawn" progress=drawn_so_far words=drawn_words />
+                    <p><button type="button" data-testid="stop-resampling" on:click=move |_| stopped.set(true)>"Stop here"</button></p>
+                </div>
+            </Show>
             <Show when=move || layers_done.get().1 != 0.0>
                 <ProgressBar label="Comparing by layer or setting" progress=layers_done words=layer_words />
             </Show>

@@ -38,7 +38,7 @@ for (const project of ["cpu", "gpu"]) {
     await id("similarity-start").and(page.locator(":enabled")).waitFor({ timeout: 120_000 });
   }
 
-  test(`${project}: hidden states of one's own words, beside three raters from a file, layer by layer, kept over a reload`, async () => {
+  test(`${project}: hidden states of one's own words, beside three raters from a file, layer by layer, kept over a reload`, async (t) => {
     const it = await ready();
     const { page, id, settle, context } = it;
     await id("no-similarity").waitFor();
@@ -61,6 +61,15 @@ for (const project of ["cpu", "gpu"]) {
     assert.equal(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), 0);
     await shoot(page, `similarity-phone-${project}`);
     await page.setViewportSize({ width: 1280, height: 800 });
+
+    // Resamples come from a worker, which says how many and how long.
+    const drawn = page.getByText(/^Interval: .* in a worker on this device\.$/);
+    assert.match(await drawn.textContent(), /2000 resamples of the 7 words \(seed \d+\), 21 pairs, 3 raters, drawn in \d+\.\d\d s/);
+    await id("resamples").selectOption("10000");
+    await page.getByText(/^Interval: 10000 resamples/).waitFor({ timeout: 60_000 });
+    t.diagnostic(await drawn.textContent());
+    // A dog, a cat, a cow: the words of a built-in set stand on the map with their pictures, which a saved figure keeps.
+    assert.ok(await id("map").first().locator("image[href^='data:image/svg+xml']").count() >= 3);
 
     // By keyboard from name to name.
     await id("map").first().focus();

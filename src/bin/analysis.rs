@@ -1,0 +1,5 @@
+//! The worker of statistics: fetched when two sets of similarities are compared.
+
+fn main() {
+    likewise::worker::analysis::serve();
+}
