@@ -25,6 +25,8 @@ pub struct Sight {
     pub models: Models,
     /// A run over a set of pictures.
     pub runs: Runs,
+    /// Why the last model could not be loaded.
+    pub load_refused: Option<String>,
     /// The look that is going on.
     looking: Option<(CommandId, View)>,
     /// The last finished one.
@@ -35,6 +37,29 @@ pub struct Sight {
     pub set_refused: Option<String>,
     /// The set that was opened last; its pictures are in the worker.
     pub set: Option<PictureSet>,
+}
+
+/// Which of the chosen files are a CLIP-style model's weights, tokenizer and configuration, in this order; or what is
+/// missing, in one sentence.
+///
+/// # Errors
+/// The sentence.
+pub fn clip_files(names: &[String]) -> Result<[usize; 3], String> {
+    let one = |fits: &dyn Fn(&str) -> bool, what: &str| {
+        let found: Vec<usize> = (0..names.len()).filter(|at| fits(&names[*at])).collect();
+        match found.as_slice() {
+            [at] => Ok(*at),
+            [] => Err(format!(
+                "{what} is not among the chosen files: choose model.safetensors, tokenizer.json and config.json together."
+            )),
+            more => Err(format!("{} files could be {what}: choose one.", more.len())),
+        }
+    };
+    Ok([
+        one(&|name| name.ends_with(".safetensors"), "The file of weights (.safetensors)")?,
+        one(&|name| name.ends_with("tokenizer.json"), "tokenizer.json")?,
+        one(&|name| name.ends_with("config.json") && !name.ends_with("tokenizer_config.json"), "config.json")?,
+    ])
 }
 
 impl Sight {
@@ -84,6 +109,13 @@ impl Sight {
                 self.looking = None;
             }
             _ => {
+                match event {
+                    Event::Failed { id, detail, .. } if self.models.command() == Some(*id) => {
+                        self.load_refused = Some(detail.clone());
+                    }
+                    Event::LoadProgress { .. } | Event::ModelReady { .. } => self.load_refused = None,
+                    _ => {}
+                }
                 self.models.apply(event, now);
                 self.runs.apply(event);
             }
@@ -111,6 +143,7 @@ mod tests {
 
     fn looked(id: CommandId) -> Event {
         let response = Response::Classified {
+            labels: crate::eval::sight::Labels::ImageNet,
             top: Vec::new(),
             logits: vec![0.0; 11],
             log_sum_exp: 1.0,
@@ -130,6 +163,17 @@ mod tests {
         sight.apply(&looked(4), 0.0);
         assert_eq!(sight.seen.as_ref().map(|seen| seen.view.severity), Some(3));
         assert!(!sight.is_looking());
+    }
+
+    #[test]
+    fn the_three_files_are_told_apart_by_their_names() {
+        let names = |all: &[&str]| all.iter().map(|it| (*it).to_owned()).collect::<Vec<String>>();
+        let folder = names(&["config.json", "tokenizer_config.json", "tokenizer.json", "model.safetensors"]);
+        assert_eq!(clip_files(&folder), Ok([3, 2, 0]));
+        let missing = clip_files(&names(&["model.safetensors", "config.json"])).unwrap_err();
+        assert!(missing.starts_with("tokenizer.json is not among"), "{missing}");
+        let two = clip_files(&names(&["a.safetensors", "b.safetensors", "config.json", "tokenizer.json"])).unwrap_err();
+        assert!(two.starts_with("2 files could be"), "{two}");
     }
 
     #[test]

@@ -1,26 +1,61 @@
-//! The picture worker: fetched when the page about pictures loads its model.
+//! The picture worker: fetched when the page about pictures loads one of its models.
 
-use likewise::eval::engine::{Backend, EngineError, EngineInfo, Response};
+use likewise::eval::engine::{Backend, EngineError, EngineInfo, Response, SelfTest};
 use likewise::eval::picture_set::PictureSet;
-use likewise::eval::sight::View;
+use likewise::eval::sight::{CLIP_FAMILY, PROMPTS, View};
 use likewise::formats::FormatError;
 use likewise::formats::source::ByteSource;
 use likewise::platform;
-use likewise::protocol::LoadPhase;
+use likewise::protocol::{LoadPhase, ModelOrigin};
+use likewise::store::assets::fetch_blob;
+use likewise::vision::clip::Clip;
 use likewise::vision::efficientnet::EfficientNet;
-use likewise::vision::engine::{VisionEngine, self_test};
+use likewise::vision::engine::{Network, VisionEngine, self_test};
 use likewise::worker::host::{LoadFailure, LoadRequest, Loaded, Loader, serve};
 use likewise::worker::open::{notice_of_cache, open_weights};
-use likewise::worker::pictures::{SitePictures, decode};
+use likewise::worker::pictures::{SitePictures, bytes_of, decode};
 use web_sys::File;
 
 struct VisionLoader;
+
+/// What stands beside a CLIP-style model's weights: `tokenizer.json` and `config.json`.
+struct Beside {
+    tokenizer: Vec<u8>,
+    config: Vec<u8>,
+}
+
+/// Reads what stands beside the weights, if the request is about a model of two towers: three files in the order
+/// weights, tokenizer, configuration, or the address of a folder with the published names. The request is then about
+/// the weights.
+async fn beside(request: &mut LoadRequest<'_>) -> Result<Option<Beside>, FormatError> {
+    let read = |detail: String| FormatError::Read { detail };
+    match &mut request.origin {
+        ModelOrigin::Url { url } => {
+            let folder = format!("{}/", url.trim_end_matches('/'));
+            let mut files = Vec::with_capacity(2);
+            for name in ["tokenizer.json", "config.json"] {
+                let blob = fetch_blob(&folder, name).await.map_err(|error| read(error.to_string()))?;
+                files.push(bytes_of(&blob).await.map_err(read)?);
+            }
+            *url = format!("{folder}model.safetensors");
+            Ok(files.pop().zip(files.pop()).map(|(config, tokenizer)| Beside { tokenizer, config }))
+        }
+        ModelOrigin::File { .. } if request.files.len() == 3 => {
+            let config = bytes_of(&request.files[2]).await.map_err(read)?;
+            let tokenizer = bytes_of(&request.files[1]).await.map_err(read)?;
+            request.files.truncate(1);
+            Ok(Some(Beside { tokenizer, config }))
+        }
+        _ => Ok(None),
+    }
+}
 
 impl Loader for VisionLoader {
     type Engine = VisionEngine<SitePictures>;
     const BACKEND: Backend = Backend::Cpu;
 
-    async fn load(request: LoadRequest<'_>) -> Result<Loaded<Self::Engine>, LoadFailure> {
+    async fn load(mut request: LoadRequest<'_>) -> Result<Loaded<Self::Engine>, LoadFailure> {
+        let beside = beside(&mut request).await?;
         let (weights, identity) = open_weights(&request).await?;
         let size_bytes = weights.len();
         if size_bytes > request.budget_bytes {
@@ -29,19 +64,30 @@ impl Loader for VisionLoader {
         let mut bytes = Vec::new();
         weights.read(0..size_bytes, &mut bytes).await?;
         (request.progress)(LoadPhase::Upload, size_bytes, size_bytes, 0);
-        let network = EfficientNet::from_safetensors(&bytes)?;
+        let (network, family, check) = match beside {
+            Some(Beside { tokenizer, config }) => {
+                let network = Clip::new(&bytes, &tokenizer, &config, &PROMPTS)?;
+                let reason = "no reference values are stored for this file".to_owned();
+                (Network::Clip(Box::new(network)), CLIP_FAMILY, SelfTest::Unverified { reason })
+            }
+            None => {
+                let network = EfficientNet::from_safetensors(&bytes)?;
+                let check = self_test(&network, &identity.self_test);
+                (Network::EfficientNet(Box::new(network)), "efficientnet-lite0", check)
+            }
+        };
         drop(bytes);
         let info = EngineInfo {
             model_id: identity.id,
             model_name: identity.name,
             weights_sha256: identity.sha256,
             size_bytes,
-            family: "efficientnet-lite0".to_owned(),
+            family: family.to_owned(),
             quantization: "F32".to_owned(),
             context_length: 0,
             backend: Backend::Cpu,
             adapter: "processor, pictures".to_owned(),
-            self_test: self_test(&network, &identity.self_test),
+            self_test: check,
         };
         let engine = VisionEngine::new(network, info, SitePictures::new(request.site_root.clone()));
         Ok(Loaded { engine, device_bytes: 0, cached: weights.cached, notice: notice_of_cache(&weights) })

@@ -1,14 +1,21 @@
 //! When to decline: functions that say how much a picture is like the ten classes, what some of them are fitted on, and
 //! the eleven-slot answer that follows.
 //!
-//! Every function is made so that larger means more like the classes: the paper's code turns any of them into an
-//! abstention rate of one minus the scaled value, which for a plain entropy would make the uncertain answer boldly.
+//! Every function is made so that larger means more like the classes. Held to the authors' code
+//! (jiyounglee-0523/VisAlign at 12cd82b, `tests/golden/make/visalign_outputs.py`): the order of the classes, the scaling
+//! over the test set, the eleven slots and the distance are theirs. Four things are not:
+//!
+//! - It takes one minus the scaled value for the abstention rate of any function. For distances (already negative) that
+//!   is right; for entropies it makes the surest picture abstain. Ours are negative.
+//! - The scaled value of the surest picture may come out above one by rounding to 32 bits, and then it abstains there.
+//! - Its dropout takes a softmax of mean probabilities, which are no logits, before the entropy.
+//! - Its TAPUDD subtracts single values of the first mean from whole vectors and uses the first precision only.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::sight::{ABSTAIN, CLASSES, Evidence, SLOTS, abstention_rate, eleven_slots, log_sum_exp, softmax};
+use super::sight::{ABSTAIN, Evidence, Labels, SLOTS, abstention_rate, eleven_slots, log_sum_exp, softmax};
 use crate::stats::StatError;
 use crate::stats::outlier::{Mahalanobis, Tapudd, kth_nearest, normalized};
 
@@ -28,19 +35,20 @@ pub enum Abstention {
     /// ln of the sum of e^logit over the ten classes: minus the energy at temperature 1 (Liu et al. 2020).
     Energy,
     /// The largest probability at temperature 1000 (Liang et al. 2018, ODIN), without its step on the input, which
-    /// needs gradients.
+    /// needs gradients. The authors' code takes the entropy of these probabilities.
     Odin,
     /// Minus the squared Mahalanobis distance of the features to the nearest class mean (Lee et al. 2018), with a shrunk
     /// covariance and without a step on the input.
     Mahalanobis,
-    /// Minus the distance of the normalized features to the k-th nearest (Sun et al. 2022); k is a tenth of the pictures,
-    /// 1 to 50, where the paper has 50 of some ten thousand.
+    /// Minus the squared distance of the normalized features to the k-th nearest (Sun et al. 2022; the authors' index
+    /// gives squares); k is a tenth of the pictures, 1 to 50, where the paper has 50 of some ten thousand.
     Nearest,
     /// Minus the mean Mahalanobis distance over partitions of the features (TAPUDD, Dua et al. 2023), by k-means and a
     /// shrunk covariance in place of Gaussian mixtures.
     Tapudd,
     /// Minus the entropy of the mean probabilities over the middle and the four corners of a picture. In place of the
-    /// paper's five passes with dropout, which this network has not.
+    /// paper's five passes with dropout, which this network has not. As there, the classes' own probabilities stay those
+    /// of the one plain pass.
     Crops,
 }
 
@@ -138,12 +146,14 @@ impl Abstention {
     }
 
     /// Ends of the scale for one picture alone, where the paper scales by the least and the largest value of a test
-    /// set. Probabilities and entropy have their own ends. For logits, energy and ODIN they are round values between
-    /// those of the built-in pictures of none of the classes (largest logits 0.2 to 3.3) and those of the three classes
-    /// that the model knows (10.1 to 13.3). `None` for distances, which are scaled as in the paper.
-    pub fn scale(self) -> Option<(f64, f64)> {
-        let n = CLASSES.iter().filter(|class| !class.labels.is_empty()).count() as f64;
+    /// set. Probabilities and entropy have their own ends. For logits, energy and ODIN of `ImageNet`'s classes they are
+    /// round values between those of the built-in pictures of none of the classes (largest logits 0.2 to 3.3) and those
+    /// of the three classes that the model knows (10.1 to 13.3). `None` for distances, and for logits of prompts, whose
+    /// size differs from model to model.
+    pub fn scale(self, labels: Labels) -> Option<(f64, f64)> {
+        let n = labels.n_known() as f64;
         match self {
+            Self::MaxLogit | Self::Energy | Self::Odin if labels == Labels::Prompts => None,
             Self::Mass => Some((0.0, 1.0)),
             Self::Msp => Some((1.0 / n, 1.0)),
             Self::Entropy | Self::Crops => Some((-libm::log(n), 0.0)),
@@ -177,11 +187,6 @@ impl Evidence {
             Abstention::Mahalanobis | Abstention::Nearest | Abstention::Tapudd => None,
             Abstention::Crops => (!self.crops.is_empty()).then(|| negative_entropy(&self.mean_probabilities())),
         }
-    }
-
-    /// Probabilities of the ten classes, as the function has them: of the whole picture, or the mean over its crops.
-    pub fn probabilities(&self, function: Abstention) -> [f64; 10] {
-        if function == Abstention::Crops { self.mean_probabilities() } else { self.class_probabilities() }
     }
 
     fn mean_probabilities(&self) -> [f64; 10] {
@@ -240,7 +245,9 @@ impl Fitted {
     fn distance(&self, features: &[f64]) -> Result<f64, StatError> {
         match self {
             Self::Mahalanobis(fitted) => fitted.squared(features),
-            Self::Nearest { rows, k } => kth_nearest(rows, &normalized(features)?, *k),
+            Self::Nearest { rows, k } => {
+                kth_nearest(rows, &normalized(features)?, *k).map(|distance| distance * distance)
+            }
             Self::Tapudd(fitted) => fitted.squared(features),
         }
     }
@@ -294,8 +301,21 @@ pub struct Judge {
 }
 
 impl Judge {
-    /// Fits a function on a run's pictures, where it needs any. A picture of the bank is measured by those of the other
-    /// files only, or it would be at no distance from itself.
+    /// For a picture looked at alone, by a scale that needs no others.
+    ///
+    /// # Errors
+    /// [`Unfit::NoBank`] or [`Unfit::NoScale`] for a function that needs a run.
+    pub fn alone(function: Abstention, labels: Labels) -> Result<Self, Unfit> {
+        if function.is_fitted() {
+            return Err(Unfit::NoBank { n: 0 });
+        }
+        let scale = function.scale(labels).ok_or(Unfit::NoScale)?;
+        Ok(Self { function, basis: String::new(), scale, bank: None })
+    }
+
+    /// Fits a function on a run's pictures and scales it by their least and largest value, as the authors' code does.
+    /// The probability of the ten classes together, which is ours, keeps its own scale of 0 to 1. A picture of the bank
+    /// is measured by those of the other files only, or it would be at no distance from itself.
     ///
     /// # Errors
     /// [`Unfit`] where the pictures do not give what it needs.
@@ -303,9 +323,13 @@ impl Judge {
         if function == Abstention::Crops && examples.iter().any(|it| it.evidence.crops.is_empty()) {
             return Err(Unfit::NoCrops);
         }
+        let labels = examples.first().map_or(Labels::ImageNet, |it| it.evidence.labels);
+        if function == Abstention::Mass || (examples.is_empty() && !function.is_fitted()) {
+            return Self::alone(function, labels);
+        }
         if !function.is_fitted() {
-            let scale = function.scale().ok_or(Unfit::NoScale)?;
-            return Ok(Self { function, basis: String::new(), scale, bank: None });
+            let judge = Self { function, basis: String::new(), scale: (0.0, 0.0), bank: None };
+            return judge.scaled_by(examples, &format!("{}:", function.name()));
         }
         let mut rows: BTreeMap<&str, (usize, Vec<f64>)> = BTreeMap::new();
         for example in examples {
@@ -320,22 +344,32 @@ impl Judge {
         let mut classes: Vec<usize> = rows.values().map(|(class, _)| *class).collect();
         classes.sort_unstable();
         classes.dedup();
-        let mut judge =
-            Self { function, basis: String::new(), scale: (0.0, 0.0), bank: Some(Bank::new(function, &rows)?) };
-        let values = examples.iter().filter_map(|it| judge.confidence(it.source, it.evidence));
-        judge.scale = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), it| (low.min(it), high.max(it)));
-        if !(judge.scale.0.is_finite() && judge.scale.1.is_finite()) {
+        let judge = Self { function, basis: String::new(), scale: (0.0, 0.0), bank: Some(Bank::new(function, &rows)?) };
+        let mut judge = judge.scaled_by(
+            examples,
+            &format!(
+                "{}: fitted on the features of {n} clean pictures of {} of the ten classes in this run; {} is measured \
+                 without itself.",
+                function.name(),
+                classes.len(),
+                if n <= MAX_FOLDS { "each of them" } else { "each tenth of them" },
+            ),
+        )?;
+        if n < ENOUGH_PICTURES {
+            judge.basis.push_str(" So few make it weak: read it as a demonstration.");
+        }
+        Ok(judge)
+    }
+
+    /// With the least and the largest value over these pictures as the ends of its scale.
+    fn scaled_by(mut self, examples: &[Example<'_>], basis: &str) -> Result<Self, Unfit> {
+        let values = examples.iter().filter_map(|it| self.confidence(it.source, it.evidence));
+        self.scale = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), it| (low.min(it), high.max(it)));
+        if !(self.scale.0.is_finite() && self.scale.1.is_finite()) {
             return Err(Unfit::NoScale);
         }
-        judge.basis = format!(
-            "{}: fitted on the features of {n} clean pictures of {} of the ten classes in this run; {} is measured \
-             without itself. Scaled by the least and the largest value of the run, as in the paper.{}",
-            function.name(),
-            classes.len(),
-            if n <= MAX_FOLDS { "each of them" } else { "each tenth of them" },
-            if n < ENOUGH_PICTURES { " So few make it weak: read it as a demonstration." } else { "" }
-        );
-        Ok(judge)
+        self.basis = format!("{basis} Scaled by the least and the largest value of the run, as in the paper.");
+        Ok(self)
     }
 
     /// The value of the function; `None` where the picture lacks what it needs.
@@ -358,7 +392,7 @@ impl Judge {
 
     /// The eleven-slot answer: the paper's rule.
     pub fn answer(&self, evidence: &Evidence, rate: f64) -> [f64; SLOTS] {
-        eleven_slots(&evidence.probabilities(self.function), rate)
+        eleven_slots(&evidence.class_probabilities(), rate)
     }
 
     /// What is decided: a class, or to abstain where the abstention rate is at or above the threshold.
@@ -368,7 +402,7 @@ impl Judge {
 
     /// The class that is most probable.
     pub fn best_class(&self, evidence: &Evidence) -> usize {
-        let p = evidence.probabilities(self.function);
+        let p = evidence.class_probabilities();
         p.into_iter().enumerate().fold((0, 0.0), |best, it| if it.1 > best.1 { it } else { best }).0
     }
 }
@@ -383,7 +417,7 @@ mod tests {
     }
 
     fn of_logits(logits: Vec<f64>, log_sum_exp: f64) -> Evidence {
-        Evidence { logits, log_sum_exp, features: Vec::new(), crops: Vec::new() }
+        Evidence { labels: Labels::ImageNet, logits, log_sum_exp, features: Vec::new(), crops: Vec::new() }
     }
 
     /// Logits with `value` at one label and 0 at the others.
@@ -475,10 +509,37 @@ mod tests {
         assert_eq!(Judge::new(Abstention::Mass, &[]).unwrap().best_class(&found), 1);
         // One corner says camel for sure: the mean of two distributions.
         let sure = of_logits(wanted_labels().iter().map(|it| if *it == 354 { 90.0 } else { 0.0 }).collect(), 90.0);
-        let both = Evidence { crops: vec![sure], ..found };
+        let both = Evidence { crops: vec![sure], ..found.clone() };
         let mean: [f64; 10] = std::array::from_fn(|at| p[at].midpoint(f64::from(u8::from(at == 2))));
-        assert!(both.probabilities(Abstention::Crops).iter().zip(mean).all(|(a, b)| close(*a, b)));
+        let judge = Judge::alone(Abstention::Crops, Labels::ImageNet).unwrap();
+        assert_eq!(judge.answer(&both, 0.25), judge.answer(&found, 0.25), "the answer is that of the plain pass");
         assert!(close(both.confidence(Abstention::Crops).unwrap(), negative_entropy(&mean)));
+    }
+
+    /// Eleven logits of prompts: one a class, then everything else.
+    fn prompted(class: usize, value: f64) -> Evidence {
+        let logits: Vec<f64> = (0..10).map(|at| if at == class { value } else { 0.0 }).collect();
+        let all = log_sum_exp(&[log_sum_exp(&logits), 1.0]);
+        Evidence { labels: Labels::Prompts, ..of_logits(logits, all) }
+    }
+
+    #[test]
+    fn prompts_know_all_ten_classes_and_give_the_rest_to_everything_else() {
+        // The giraffe, which ImageNet has not.
+        let found = prompted(3, 2.0);
+        let ten = 9.0 + libm::exp(2.0);
+        let judge = Judge::alone(Abstention::Mass, Labels::Prompts).unwrap();
+        assert!(close(judge.rate("a", &found).unwrap(), 1.0 - ten / (ten + libm::exp(1.0))));
+        assert_eq!(judge.best_class(&found), 3);
+        assert!(close(found.confidence(Abstention::Msp).unwrap(), libm::exp(2.0) / ten));
+        assert_eq!((Labels::Prompts.n_known(), Labels::ImageNet.n_known()), (10, 6));
+        // Logits of prompts have no scale of their own, but one over a run.
+        assert_eq!(Judge::alone(Abstention::Energy, Labels::Prompts).err(), Some(Unfit::NoScale));
+        let sure = prompted(1, 9.0);
+        let examples = [&found, &sure].map(|evidence| Example { source: "a", class: None, evidence });
+        let judge = Judge::new(Abstention::Energy, &examples).unwrap();
+        assert!(close(judge.rate("a", &found).unwrap(), 1.0) && close(judge.rate("a", &sure).unwrap(), 0.0));
+        assert!(judge.basis.contains("least and the largest value of the run"));
     }
 
     #[test]

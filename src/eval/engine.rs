@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use super::sight::{Evidence, View};
+use super::sight::{Evidence, Labels, View};
 
 /// Who speaks in a chat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -365,9 +365,12 @@ pub enum Response {
     },
     /// To `Classify`.
     Classified {
+        /// What the logits are about: a model of prompts answers with its own, whichever labels were asked for.
+        #[serde(default, skip_serializing_if = "Labels::are_image_net")]
+        labels: Labels,
         /// The most probable classes, best first.
         top: Vec<LabelScore>,
-        /// Logits of the wanted classes, in the order asked.
+        /// Logits of the wanted classes, in the order asked; of the ten classes for [`Labels::Prompts`].
         logits: Vec<f64>,
         /// ln of the sum of e^logit over all classes.
         log_sum_exp: f64,

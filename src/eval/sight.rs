@@ -36,6 +36,58 @@ pub const CLASSES: [Class; 10] = [
     Class { name: "human", labels: &[] },
 ];
 
+/// What a model's logits are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Labels {
+    /// `ImageNet`'s 1000 classes, mapped to the ten ([`CLASSES`]).
+    #[default]
+    ImageNet,
+    /// One prompt for each of the ten classes and one for everything else, compared with the picture (CLIP).
+    Prompts,
+}
+
+impl Labels {
+    /// Those of a model of this family.
+    pub fn of_family(family: &str) -> Self {
+        if family == CLIP_FAMILY { Self::Prompts } else { Self::ImageNet }
+    }
+
+    /// Whether the model has a label for this slot; every model may abstain.
+    pub fn knows(self, slot: usize) -> bool {
+        self == Self::Prompts || CLASSES.get(slot).is_none_or(|class| !class.labels.is_empty())
+    }
+
+    /// How many of the ten classes the model has a label for.
+    pub fn n_known(self) -> usize {
+        (0..CLASSES.len()).filter(|slot| self.knows(*slot)).count()
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+    pub(super) fn are_image_net(&self) -> bool {
+        *self == Self::ImageNet
+    }
+}
+
+/// What is compared with a picture: `VisAlign`'s classes in their order, then what is none of them. The words are ours;
+/// the paper trains its models on the classes.
+pub const PROMPTS: [&str; SLOTS] = [
+    "a photo of a tiger",
+    "a photo of a zebra",
+    "a photo of a camel",
+    "a photo of a giraffe",
+    "a photo of an elephant",
+    "a photo of a rhinoceros",
+    "a photo of a gorilla",
+    "a photo of a bear",
+    "a photo of a kangaroo",
+    "a photo of a person",
+    "a photo of something else",
+];
+
+/// Family of models that compare pictures with texts.
+pub const CLIP_FAMILY: &str = "clip";
+
 /// Every mapped `ImageNet` class, in the order of [`CLASSES`]: what is asked of the model.
 pub fn wanted_labels() -> Vec<u32> {
     CLASSES.iter().flat_map(|class| class.labels).map(|label| *label as u32).collect()
@@ -179,12 +231,15 @@ pub struct View {
     pub crops: bool,
 }
 
-/// Logits of the mapped `ImageNet` classes and what they are compared with.
+/// Logits of what stands for the ten classes, and what they are compared with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
-    /// Logits in the order of [`wanted_labels`].
+    /// What the logits are about.
+    #[serde(default, skip_serializing_if = "Labels::are_image_net")]
+    pub labels: Labels,
+    /// Logits in the order of [`wanted_labels`], or of the ten classes for [`Labels::Prompts`].
     pub logits: Vec<f64>,
-    /// ln of the sum of e^logit over all 1000 classes.
+    /// ln of the sum of e^logit over all 1000 classes, or all eleven prompts.
     pub log_sum_exp: f64,
     /// Pooled features before the last layer; empty where they were not asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -204,8 +259,11 @@ pub(super) fn log_sum_exp(values: &[f64]) -> f64 {
 
 impl Evidence {
     /// One logit a class: ln of the sum of e^logit over its `ImageNet` classes, so that its softmax over all 1000 is
-    /// the class's probability; minus infinity for a class that has none.
+    /// the class's probability; minus infinity for a class that has none. With prompts, the logit of the class's own.
     pub fn class_logits(&self) -> [f64; 10] {
+        if self.labels == Labels::Prompts {
+            return std::array::from_fn(|slot| self.logits.get(slot).copied().unwrap_or(f64::NEG_INFINITY));
+        }
         let mut rest = self.logits.as_slice();
         CLASSES.map(|class| {
             let (own, after) = rest.split_at(class.labels.len().min(rest.len()));
@@ -226,7 +284,8 @@ pub(super) fn softmax(logits: &[f64; 10], temperature: f64) -> [f64; 10] {
     scaled.map(|logit| if logit == f64::NEG_INFINITY { 0.0 } else { libm::exp(logit - total) })
 }
 
-/// 1 - (u - low) / (high - low), kept in 0..1; 1 where the scale has no width.
+/// 1 - (u - low) / (high - low), kept in 0..1; 1 where the scale has no width. A value above the scale is the surest
+/// there is and does not abstain (the authors' code lets it abstain; it meets one by rounding only).
 pub fn abstention_rate(confidence: f64, (low, high): (f64, f64)) -> f64 {
     let share = (confidence - low) / (high - low);
     if share.is_finite() { 1.0 - share.clamp(0.0, 1.0) } else { 1.0 }

@@ -37,6 +37,14 @@ pub enum FormatError {
         /// What.
         detail: String,
     },
+    /// One of several files of a model.
+    #[error("{file}: {detail}")]
+    InFile {
+        /// Its name.
+        file: &'static str,
+        /// What is wrong with it.
+        detail: String,
+    },
     /// A metadata key that the family needs.
     #[error("the file lacks {key}")]
     MissingKey {

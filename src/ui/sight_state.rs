@@ -9,7 +9,7 @@ use super::state::{Queue, State, words_of};
 use crate::app::sight::Sight;
 use crate::eval::item::Item;
 use crate::eval::run::{ItemResult, Run, RunStatus, Settings};
-use crate::eval::sight::View;
+use crate::eval::sight::{Labels, View};
 use crate::eval::tasks::visalign;
 use crate::formats::catalog::Catalog;
 use crate::platform;
@@ -17,8 +17,9 @@ use crate::protocol::{Command, CommandId, Event, ModelOrigin, NoticeKind};
 use crate::store::Collection;
 use crate::worker::client::{WorkerClient, loader_of};
 
-/// Most bytes of a picture model's file.
-const BUDGET_BYTES: u64 = 256 << 20;
+/// Most bytes of a picture model's file. One of two towers is larger: a base model has 605 MB, of which the text tower
+/// goes again once the prompts are encoded.
+const BUDGET_BYTES: u64 = 1 << 30;
 
 /// A person's own picture: its name in views, and its file until the worker has it.
 type OwnPicture = (String, web_sys::File, bool);
@@ -136,27 +137,42 @@ impl SightState {
 
     /// Loads the built-in classifier, or the person's own file of it.
     pub fn load(self, file: Option<web_sys::File>) {
+        if let Some(file) = file {
+            return self.load_files(&[file]);
+        }
         spawn_local(async move {
-            let origin = match &file {
-                Some(file) => ModelOrigin::File { name: file.name(), size_bytes: file.size() as u64 },
-                None => match self.card().await {
-                    Ok(origin) => origin,
-                    Err(detail) => return self.state.notify(NoticeKind::Network, detail),
-                },
-            };
-            let (model_id, name) = match &origin {
-                ModelOrigin::Catalog { card } => (card.id.clone(), card.name.clone()),
-                ModelOrigin::File { name, .. } => (format!("file:{name}"), name.clone()),
-                ModelOrigin::Url { url } => (url.clone(), url.clone()),
-            };
-            let site_root = self.state.site_root();
-            let budget_bytes = BUDGET_BYTES;
-            let id = self
-                .send(|id| Command::Load { id, origin, site_root, budget_bytes, checks: Vec::new() }, file.as_ref());
-            if let Some(id) = id {
-                self.sight.update(|sight| sight.models.start(id, model_id, name));
+            match self.card().await {
+                Ok(origin) => self.load_origin(origin, &[]),
+                Err(detail) => self.state.notify(NoticeKind::Network, detail),
             }
         });
+    }
+
+    /// Loads the person's own files; the first has the weights.
+    pub fn load_files(self, files: &[web_sys::File]) {
+        if let Some(weights) = files.first() {
+            let origin = ModelOrigin::File { name: weights.name(), size_bytes: weights.size() as u64 };
+            self.load_origin(origin, files);
+        }
+    }
+
+    /// Loads a model of several files from the address of their folder.
+    pub fn load_folder(self, url: String) {
+        self.load_origin(ModelOrigin::Url { url }, &[]);
+    }
+
+    fn load_origin(self, origin: ModelOrigin, files: &[web_sys::File]) {
+        let (model_id, name) = match &origin {
+            ModelOrigin::Catalog { card } => (card.id.clone(), card.name.clone()),
+            ModelOrigin::File { name, .. } => (format!("file:{name}"), name.clone()),
+            ModelOrigin::Url { url } => (url.clone(), url.clone()),
+        };
+        let site_root = self.state.site_root();
+        let budget_bytes = BUDGET_BYTES;
+        let make = |id| Command::Load { id, origin, site_root, budget_bytes, checks: Vec::new() };
+        if let Some(id) = self.send(make, files) {
+            self.sight.update(|sight| sight.models.start(id, model_id, name));
+        }
     }
 
     /// Stops loading.
@@ -187,8 +203,13 @@ impl SightState {
     pub fn open(self, file: &web_sys::File) -> String {
         // Two files may share a name.
         let source = format!("file:{}-{}", platform::random_id(), file.name());
-        self.own.set_value(Some((source.clone(), file.clone(), false)));
+        self.take_picture(&source, file);
         source
+    }
+
+    /// Takes a person's own picture under the name that another worker has for it.
+    pub fn take_picture(self, source: &str, file: &web_sys::File) {
+        self.own.set_value(Some((source.to_owned(), file.clone(), false)));
     }
 
     /// Opens a set of pictures: one archive, or the files of a folder with their paths.
@@ -254,12 +275,12 @@ impl SightState {
         self.cancel(self.sight.with_untracked(|sight| sight.runs.command()));
     }
 
-    /// The last stored run over pictures with its results.
-    pub async fn last_run(self) -> Option<(Run, Vec<ItemResult>)> {
+    /// The last stored run over pictures by a model of these labels, with its results.
+    pub async fn last_run(self, labels: Labels) -> Option<(Run, Vec<ItemResult>)> {
         let runs: Vec<Run> = self.state.list(Collection::Runs, None).await;
         let task = visalign::ENTRY.info.id;
-        let run =
-            runs.into_iter().filter(|run| run.task_id == task).max_by(|a, b| a.started_at.total_cmp(&b.started_at))?;
+        let fits = |run: &Run| run.task_id == task && Labels::of_family(&run.engine.family) == labels;
+        let run = runs.into_iter().filter(fits).max_by(|a, b| a.started_at.total_cmp(&b.started_at))?;
         let mut results: Vec<ItemResult> = self.state.list(Collection::ItemResults, Some(&run.id)).await;
         results.sort_by_key(|result| result.index);
         Some((run, results))
@@ -275,6 +296,22 @@ impl EncoderState {
     pub fn new(state: State) -> Self {
         Self(SightState::of(state, "cpu_worker", "models/encoders.json"))
     }
+}
+
+/// A second worker of pictures, for a model of two towers beside the classifier.
+#[derive(Clone, Copy)]
+pub struct ClipState(pub SightState);
+
+impl ClipState {
+    /// Without a worker yet.
+    pub fn new(state: State) -> Self {
+        Self(SightState::new(state))
+    }
+}
+
+/// The model of two towers, from the context that the app provides.
+pub fn use_clip() -> SightState {
+    expect_context::<ClipState>().0
 }
 
 /// The encoder of sentences, from the context that the app provides.

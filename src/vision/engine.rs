@@ -1,11 +1,12 @@
 //! The image classifier behind the one trait of engines.
 
+use super::clip::Clip;
 use super::corruption::corrupt;
 use super::efficientnet::{Classification, EfficientNet, INPUT_SIDE};
 use super::imagenet_label;
 use super::picture::Picture;
 use crate::eval::engine::{Control, Engine, EngineError, EngineInfo, LabelScore, Request, Response, SelfTest};
-use crate::eval::sight::{Evidence, View, wanted_labels};
+use crate::eval::sight::{CLASSES, Evidence, Labels, PROMPTS, View, wanted_labels};
 use crate::formats::catalog::SelfTestProbe;
 
 /// Most picture files that are kept decoded; a prepared one is 200 KB.
@@ -51,9 +52,54 @@ pub trait Pictures {
     async fn open(&mut self, source: &str) -> Result<Picture, String>;
 }
 
+/// A network that says which label a picture has.
+pub enum Network {
+    /// A classifier of `ImageNet`'s classes.
+    EfficientNet(Box<EfficientNet>),
+    /// Two towers, with [`PROMPTS`] encoded.
+    Clip(Box<Clip>),
+}
+
+impl Network {
+    /// What its logits are about.
+    pub fn labels(&self) -> Labels {
+        match self {
+            Self::EfficientNet(_) => Labels::ImageNet,
+            Self::Clip(_) => Labels::Prompts,
+        }
+    }
+
+    /// Logits of all labels, and features. Both see the middle 224 x 224 of a prepared picture.
+    fn classify(&self, picture: &Picture) -> Result<Classification, EngineError> {
+        match self {
+            Self::EfficientNet(network) => Ok(network.classify(picture)),
+            Self::Clip(network) => {
+                let found = network.compare(&picture.cropped(INPUT_SIDE, INPUT_SIDE));
+                let (features, logits) = found.map_err(|error| EngineError::Backend { detail: error.to_string() })?;
+                Ok(Classification { logits, features })
+            }
+        }
+    }
+
+    fn name_of(&self, label: usize) -> &'static str {
+        match self {
+            Self::EfficientNet(_) => imagenet_label(label),
+            Self::Clip(_) => PROMPTS.get(label).copied().unwrap_or_default(),
+        }
+    }
+
+    /// The logits that stand for the ten classes: of these `ImageNet` labels, or of the first ten prompts.
+    fn wanted(&self, found: &Classification, labels: &[u32]) -> Result<Vec<f64>, EngineError> {
+        match self {
+            Self::EfficientNet(_) => wanted(found, labels),
+            Self::Clip(_) => Ok(found.logits.iter().take(CLASSES.len()).map(|logit| f64::from(*logit)).collect()),
+        }
+    }
+}
+
 /// An image classifier with its pictures.
 pub struct VisionEngine<P> {
-    network: EfficientNet,
+    network: Network,
     info: EngineInfo,
     pictures: P,
     /// Prepared pictures by source, the last used one at the end.
@@ -76,7 +122,7 @@ fn wanted(found: &Classification, labels: &[u32]) -> Result<Vec<f64>, EngineErro
 
 impl<P: Pictures> VisionEngine<P> {
     /// From a network and where its pictures come from.
-    pub fn new(network: EfficientNet, info: EngineInfo, pictures: P) -> Self {
+    pub fn new(network: Network, info: EngineInfo, pictures: P) -> Self {
         Self { network, info, pictures, kept: Vec::new() }
     }
 
@@ -112,7 +158,7 @@ impl<P: Pictures> VisionEngine<P> {
 
     /// The network's logits and features, and ln of the sum of e^logit.
     fn seen(&self, picture: &Picture) -> Result<(Classification, f64), EngineError> {
-        let found = self.network.classify(picture);
+        let found = self.network.classify(picture)?;
         if found.logits.iter().any(|logit| !logit.is_finite()) {
             return Err(EngineError::NotANumber);
         }
@@ -136,25 +182,26 @@ impl<P: Pictures> VisionEngine<P> {
         let (found, total) = self.seen(picture)?;
         let score = |label: usize, logit: f32| LabelScore {
             label: label as u32,
-            name: imagenet_label(label).to_owned(),
+            name: self.network.name_of(label).to_owned(),
             logit: f64::from(logit),
             probability: libm::exp(f64::from(logit) - total),
         };
         let mut order: Vec<(usize, f32)> = found.logits.iter().copied().enumerate().collect();
         order.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         let top = order.into_iter().take(usize::from(n_top)).map(|(label, logit)| score(label, logit)).collect();
-        let logits = wanted(&found, labels)?;
+        let kind = self.network.labels();
+        let logits = self.network.wanted(&found, labels)?;
         let mut crops = Vec::new();
         if with_crops {
             for corner in picture.corners(INPUT_SIDE) {
                 let (found, log_sum_exp) = self.seen(&corner)?;
-                let logits = wanted(&found, labels)?;
-                crops.push(Evidence { logits, log_sum_exp, features: Vec::new(), crops: Vec::new() });
+                let logits = self.network.wanted(&found, labels)?;
+                crops.push(Evidence { labels: kind, logits, log_sum_exp, features: Vec::new(), crops: Vec::new() });
             }
         }
         let features = if with_features { found.features } else { Vec::new() };
         let millis = (now() - started).max(0.0);
-        Ok(Response::Classified { top, logits, log_sum_exp: total, features, crops, millis })
+        Ok(Response::Classified { labels: kind, top, logits, log_sum_exp: total, features, crops, millis })
     }
 
     /// The answer about a view, and the picture as an address that an image element shows.

@@ -386,6 +386,7 @@ pub(super) fn notice_of_format(error: &FormatError) -> NoticeKind {
         FormatError::NotGguf { .. } => NoticeKind::NotGguf,
         FormatError::Version { .. }
         | FormatError::Header { .. }
+        | FormatError::InFile { .. }
         | FormatError::MissingKey { .. }
         | FormatError::MissingTensor { .. }
         | FormatError::Shape { .. }

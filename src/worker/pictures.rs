@@ -88,7 +88,11 @@ impl SitePictures {
     }
 }
 
-async fn bytes_of(file: &File) -> Result<Vec<u8>, String> {
+/// The bytes of a file or blob.
+///
+/// # Errors
+/// What the browser said.
+pub async fn bytes_of(file: &Blob) -> Result<Vec<u8>, String> {
     let buffer = JsFuture::from(file.array_buffer()).await.map_err(|error| words(&error))?;
     Ok(js_sys::Uint8Array::new(&buffer).to_vec())
 }

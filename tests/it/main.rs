@@ -34,5 +34,6 @@ mod suite;
 mod tasks;
 mod tidy;
 mod tokenizers;
+mod visalign_outputs;
 mod vision;
 mod vit;

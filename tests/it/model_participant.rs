@@ -65,7 +65,15 @@ fn answer(study: &Study, item: &Item, request: &Request, knows: bool) -> Respons
             let logits: Vec<f64> = wanted.iter().map(|it| if *it == 354 && is_camel { 20.0 } else { 0.0 }).collect();
             let top = vec![LabelScore { label: 354, name: "camel".to_owned(), logit: 20.0, probability: 1.0 }];
             let log_sum_exp = if is_camel { 20.0 } else { 18.0 };
-            Response::Classified { top, logits, log_sum_exp, features: vec![1.0], crops: Vec::new(), millis: 0.0 }
+            Response::Classified {
+                labels: likewise::eval::sight::Labels::ImageNet,
+                top,
+                logits,
+                log_sum_exp,
+                features: vec![1.0],
+                crops: Vec::new(),
+                millis: 0.0,
+            }
         }
         Request::Choose { options, .. } => {
             let mut logs = vec![-5.0; options.len()];

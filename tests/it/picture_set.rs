@@ -6,7 +6,7 @@ use likewise::eval::engine::Response;
 use likewise::eval::picture_set::{PictureSet, is_picture, is_table, source_of};
 use likewise::eval::run::ItemResult;
 use likewise::eval::score::{Outcome, Score, Verdict};
-use likewise::eval::sight::{ABSTAIN, slot_of, wanted_labels};
+use likewise::eval::sight::{ABSTAIN, Labels, slot_of, wanted_labels};
 use likewise::eval::tasks::visalign::{gold_answer, gold_slot};
 use likewise::formats::archive::unzip;
 use likewise::report::sight::sight_row;
@@ -45,6 +45,7 @@ fn said(slot: usize, mass: f64) -> Response {
     }
     let features = (0..12).map(|at| if at == slot { 9.0 } else { (at as f32 + mass as f32) * 0.1 }).collect();
     Response::Classified {
+        labels: Labels::ImageNet,
         top: Vec::new(),
         logits,
         log_sum_exp: -mass.max(1e-300).ln(),

@@ -11,8 +11,8 @@ use crate::eval::metrics::{TaskSummary, Unit, judged, mean_of, share};
 use crate::eval::run::{ItemResult, Method};
 use crate::eval::score::{Outcome, Score};
 use crate::eval::sight::{
-    ABSTAIN, CLASSES, Evidence, Group, Operation, SLOTS, View, group_of, hellinger, one_hot, slot_name, slot_of,
-    wanted_labels,
+    ABSTAIN, CLASSES, Evidence, Group, Labels, Operation, SLOTS, View, group_of, hellinger, one_hot, slot_name,
+    slot_of, wanted_labels,
 };
 use crate::eval::task::{Step, Task, TaskEntry, TaskInfo};
 
@@ -144,7 +144,8 @@ pub fn view_of(item: &Item) -> Option<View> {
 /// The evidence of a response.
 pub fn evidence_of(response: &Response) -> Option<Evidence> {
     match response {
-        Response::Classified { logits, log_sum_exp, features, crops, .. } => Some(Evidence {
+        Response::Classified { labels, logits, log_sum_exp, features, crops, .. } => Some(Evidence {
+            labels: *labels,
             logits: logits.clone(),
             log_sum_exp: *log_sum_exp,
             features: features.clone(),
@@ -193,7 +194,7 @@ impl Task for VisAlign {
         };
         // The built-in function needs nothing but the picture itself.
         let source = item.part("source");
-        let Ok(judge) = Judge::new(Abstention::Mass, &[]) else {
+        let Ok(judge) = Judge::alone(Abstention::Mass, evidence.labels) else {
             return Step::Done(Score::failed("the abstention function has no scale"));
         };
         let Some(rate) = judge.rate(source, &evidence) else {
@@ -202,7 +203,7 @@ impl Task for VisAlign {
         let (decision, best) = (judge.decide(&evidence, rate, THRESHOLD), judge.best_class(&evidence));
         let p = evidence.class_probabilities()[best];
         let words = format!(
-            "{}: {:.0} % of all classes' probability is on the ten; most of that on {} ({:.0} %)",
+            "{}: {:.0} % of all labels' probability is on the ten; most of that on {} ({:.0} %)",
             slot_name(decision),
             100.0 * (1.0 - rate),
             slot_name(best),
@@ -251,7 +252,15 @@ fn summary(results: &[ItemResult]) -> TaskSummary {
             mean_of("distance to gold (Hellinger, 0 is best), must abstain", Unit::Number, &abstain, "hellinger"),
         ],
         notes: vec![
-            "ImageNet-1k has no giraffe, rhino, kangaroo or human class: there the model can only abstain.".to_owned(),
+            match results.iter().find_map(|it| it.responses.first().and_then(evidence_of)).map(|it| it.labels) {
+                Some(Labels::Prompts) => {
+                    "The ten classes and everything else are eleven prompts of ours, which the model \
+                                          compares with the picture."
+                        .to_owned()
+                }
+                _ => "ImageNet-1k has no giraffe, rhino, kangaroo or human class: there the model can only abstain."
+                    .to_owned(),
+            },
             "Corrupted pictures of the ten classes have no gold label until people give one.".to_owned(),
         ],
         ..TaskSummary::default()

@@ -32,8 +32,8 @@ pub fn AboutPage() -> impl IntoView {
             <h2>"Known gaps"</h2>
             <ul>
                 <li>"Only decoders of the families llama, qwen2, qwen3 and gemma3, in F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K and Q6_K; no language model that sees pictures."</li>
-                <li>"Similarity of words only: pictures are not there yet, and triplet files must name the words."</li>
-                <li>"Pictures: one classifier of ImageNet's classes, which knows six of VisAlign's ten; its abstention functions that need training pictures are fitted on the few clean pictures of a run. VisAlign's published set is opened after a conversion outside of the browser; none of its 900 pictures was at hand for tests. Vision transformers and CLIP are in the code, proven on tiny models, and not on a page."</li>
+                <li>"Models are asked about the similarity of words only, not of pictures; triplet files must name the words."</li>
+                <li>"Pictures: one classifier of ImageNet's classes, which knows six of VisAlign's ten; its abstention functions that need training pictures are fitted on the few clean pictures of a run. VisAlign's published set is opened after a conversion outside of the browser; none of its 900 pictures was at hand for tests. A CLIP-style model of your own can be loaded; that code is proven on a tiny random model, and no published weights were at hand to try. Vision transformers of other shapes are in the code and not on a page."</li>
                 <li>"Items and studies are in English only."</li>
                 <li>"A class hands in packets as files, pasted texts or QR codes; a camera reads codes only in browsers that find QR codes themselves. Where a study chooses the next question by the answers before, it goes by that participant's answers alone, and only in ratings of pairs and triplets. A text model takes studies of words and texts, the picture classifier only labels of its ten classes; no model here rates or arranges pictures."</li>
                 <li>"A model this small is often wrong and sometimes rude; nothing it says is advice."</li>
@@ -43,6 +43,10 @@ pub fn AboutPage() -> impl IntoView {
         <section>
             <h2>"Privacy"</h2>
             <p>"No account, no cookies, no measuring of visitors. Models are fetched from this site or opened from your disk, unless you type another address yourself. What you judge and run is kept in this browser's storage; the data page shows it, exports it and erases it. Only a study that names a server may send answers away, only to that server, and only after you agreed to it by name."</p>
+        </section>
+        <section>
+            <h2>"Pictures"</h2>
+            <p>"The pictures of the built-in sets of things are Fluent Emoji by Microsoft (MIT license, beside the files in stimuli/pictures); where the photographs come from stands beside them in items/images."</p>
         </section>
         <p>"Version " <span data-testid="version">{env!("CARGO_PKG_VERSION")}</span> ". Licence: Apache-2.0 or MIT, as you choose."</p>
     }

@@ -14,6 +14,8 @@ pub mod lesson_page;
 pub mod models_page;
 pub mod results_page;
 pub mod run_page;
+pub mod sight_answers;
+pub mod sight_clip;
 pub mod sight_page;
 pub mod sight_set;
 pub mod similarity_page;

@@ -9,21 +9,21 @@ use wasm_bindgen::JsCast;
 
 use super::models_page::LoadProgress;
 use super::run_page::status_in_words;
+use super::sight_answers::{AnswerPanel, BetweenModels, ReadingPanel};
+use super::sight_clip::ClipPanel;
 use super::sight_set::PictureSetPanel;
 use crate::app::bytes_in_words;
-use crate::app::sight::Seen;
 use crate::eval::abstention::{Abstention, Judge};
-use crate::eval::engine::{Response, SelfTest};
+use crate::eval::engine::SelfTest;
 use crate::eval::item::Item;
-use crate::eval::picture_set::gold_in_words;
 use crate::eval::run::{ItemResult, Run};
-use crate::eval::sight::{ABSTAIN, CLASSES, MAX_SEVERITY, Operation, SLOTS, View, hellinger, one_hot, slot_name};
-use crate::eval::tasks::visalign::{PICTURES, evidence_of, gold_answer, set_items, with_crops};
+use crate::eval::sight::{CLASSES, Labels, MAX_SEVERITY, Operation, View};
+use crate::eval::tasks::visalign::{PICTURES, set_items, with_crops};
 use crate::report::sight::{Reading, judge_of, reliability_at, sight_figures};
 use crate::ui::charts::{Chart, estimate_in_words};
 use crate::ui::components::field::SliderField;
 use crate::ui::components::progress_bar::ProgressBar;
-use crate::ui::sight_state::{SightState, use_sight};
+use crate::ui::sight_state::{SightState, use_clip, use_sight};
 use crate::ui::{Heading, to};
 
 /// Size of the built-in classifier's file in bytes, for the button that loads it.
@@ -37,8 +37,8 @@ pub struct Choices {
     pub(super) source: RwSignal<String>,
     operation: RwSignal<Operation>,
     severity: RwSignal<u8>,
-    function: RwSignal<Abstention>,
-    threshold: RwSignal<f64>,
+    pub(super) function: RwSignal<Abstention>,
+    pub(super) threshold: RwSignal<f64>,
     pub(super) own_answer: RwSignal<Option<usize>>,
     /// Whether runs look at the corners too.
     pub(super) crops: RwSignal<bool>,
@@ -59,15 +59,17 @@ impl Choices {
 /// The run whose figures are shown.
 type Finished = Memo<Option<(Run, Vec<ItemResult>)>>;
 
+/// What a fit depends on besides the function: the run and how many results it had, and the loaded model.
+type FitKey = (Abstention, Option<(String, usize)>, Option<(String, u64)>);
+
 /// The chosen function, fitted on the shown run; or why it cannot be.
 #[derive(Clone)]
-struct Fit {
-    /// Function, run, and how many results it had: what a fit depends on.
-    key: (Abstention, Option<(String, usize)>),
+pub(super) struct Fit {
+    key: FitKey,
     /// For the pictures of the run.
     of_run: Result<Arc<Judge>, String>,
-    /// For a picture looked at alone: needs the run only where the function is fitted.
-    alone: Result<Arc<Judge>, String>,
+    /// For a picture looked at alone: needs a run of the loaded model only where the function has no scale without.
+    pub(super) alone: Result<Arc<Judge>, String>,
 }
 
 impl PartialEq for Fit {
@@ -77,12 +79,69 @@ impl PartialEq for Fit {
 }
 
 impl Fit {
-    fn new(function: Abstention, finished: Option<&(Run, Vec<ItemResult>)>) -> Self {
+    fn new(
+        function: Abstention,
+        labels: Labels,
+        finished: Option<&(Run, Vec<ItemResult>)>,
+        loaded: Option<(String, u64)>,
+    ) -> Self {
         let results = finished.map_or(&[][..], |(_, results)| results);
-        let judge = |results| judge_of(function, results).map(Arc::new).map_err(|error| error.to_string());
-        let of_run = judge(results);
-        let alone = if function.is_fitted() { of_run.clone() } else { judge(&[]) };
-        Self { key: (function, finished.map(|(run, results)| (run.id.clone(), results.len()))), of_run, alone }
+        let of_run = judge_of(function, results).map(Arc::new).map_err(|error| error.to_string());
+        let same = finished.is_some_and(|(run, _)| {
+            loaded.as_ref().is_some_and(|it| *it == (run.engine.model_id.clone(), run.engine.size_bytes))
+        });
+        let alone = match Judge::alone(function, labels) {
+            Ok(judge) => Ok(Arc::new(judge)),
+            Err(_) if same => of_run.clone(),
+            Err(error) => Err(error.to_string()),
+        };
+        Self { key: (function, finished.map(|(run, results)| (run.id.clone(), results.len())), loaded), of_run, alone }
+    }
+}
+
+/// A model of the page: its worker, the run whose figures are shown, and the chosen function fitted on it.
+#[derive(Clone, Copy)]
+pub struct Side {
+    pub(super) sight: SightState,
+    /// Begins the names by which tests find its parts.
+    pub(super) prefix: &'static str,
+    pub(super) labels: Labels,
+    finished: Finished,
+    pub(super) fit: Memo<Fit>,
+}
+
+impl Side {
+    fn new(sight: SightState, prefix: &'static str, labels: Labels, choices: Choices) -> Self {
+        let stored: RwSignal<Option<(Run, Vec<ItemResult>)>> = RwSignal::new(None);
+        spawn_local(async move { stored.set(sight.last_run(labels).await) });
+        // While a run goes on its figures would be drawn anew with every picture.
+        let finished: Finished = Memo::new(move |_| {
+            let (busy, active) = sight.sight.with(|sight| (sight.runs.command().is_some(), sight.runs.active.clone()));
+            let own = active.filter(|it| !busy && !it.results.is_empty()).map(|it| (it.run, it.results));
+            own.or_else(|| stored.get())
+        });
+        let model = Memo::new(move |_| {
+            let loaded = |it: &crate::app::models::Loaded| (it.info.model_id.clone(), it.info.size_bytes);
+            sight.sight.with(|sight| sight.models.loaded.as_ref().map(loaded))
+        });
+        let fit = Memo::new(move |_| {
+            finished.with(|finished| Fit::new(choices.function.get(), labels, finished.as_ref(), model.get()))
+        });
+        Self { sight, prefix, labels, finished, fit }
+    }
+
+    /// Whether its model is loaded.
+    pub(super) fn is_loaded(self) -> bool {
+        self.sight.sight.with(|sight| sight.models.loaded.is_some())
+    }
+
+    fn is_busy(self) -> bool {
+        self.sight.sight.with(|sight| sight.runs.command().is_some())
+    }
+
+    /// Whether it can be shown this picture: one of a set only if its worker has the set.
+    fn has(self, source: &str) -> bool {
+        !source.starts_with("set:") || self.sight.item_of(source).is_some()
     }
 }
 
@@ -98,10 +157,6 @@ fn name_of(source: &str) -> String {
     built_in.map_or_else(|| of_set().unwrap_or_else(|| "your picture".to_owned()), |picture| picture.name.to_owned())
 }
 
-fn percent(value: f64) -> String {
-    format!("{:.0} %", 100.0 * value)
-}
-
 /// The page about pictures.
 #[component]
 pub fn SightPage() -> impl IntoView {
@@ -115,22 +170,19 @@ pub fn SightPage() -> impl IntoView {
         own_answer: RwSignal::new(None),
         crops: RwSignal::new(false),
     };
-    let loaded = Memo::new(move |_| sight.sight.with(|sight| sight.models.loaded.is_some()));
-    Effect::new(move |_| {
-        let view = choices.view();
-        if loaded.get() {
-            sight.want(view);
-        }
-    });
-    let stored: RwSignal<Option<(Run, Vec<ItemResult>)>> = RwSignal::new(None);
-    spawn_local(async move { stored.set(sight.last_run().await) });
-    // While a run goes on its figures would be drawn anew with every picture.
-    let finished: Finished = Memo::new(move |_| {
-        let (busy, active) = sight.sight.with(|sight| (sight.runs.command().is_some(), sight.runs.active.clone()));
-        let own = active.filter(|it| !busy && !it.results.is_empty()).map(|it| (it.run, it.results));
-        own.or_else(|| stored.get())
-    });
-    let fit = Memo::new(move |_| finished.with(|finished| Fit::new(choices.function.get(), finished.as_ref())));
+    let sides =
+        [Side::new(sight, "sight", Labels::ImageNet, choices), Side::new(use_clip(), "clip", Labels::Prompts, choices)];
+    for side in sides {
+        let loaded = Memo::new(move |_| side.is_loaded());
+        Effect::new(move |_| {
+            let view = choices.view();
+            if loaded.get() && side.has(&view.source) {
+                side.sight.want(view);
+            }
+        });
+    }
+    let any = Memo::new(move |_| sides.into_iter().any(Side::is_loaded));
+    let both = Memo::new(move |_| sides.into_iter().all(Side::is_loaded));
     view! {
         <Heading text="Sight: act or abstain" />
         <p>
@@ -138,15 +190,24 @@ pub fn SightPage() -> impl IntoView {
              Choose a picture, spoil it step by step, and watch its answer beside yours. The rules follow VisAlign."
         </p>
         <LoadPanel sight=sight />
-        <Show when=move || loaded.get()>
+        <ClipPanel clip=sides[1].sight />
+        <Show when=move || any.get()>
             <div class="sight-columns">
-                <PicturePanel sight=sight choices=choices />
-                <AnswerPanel sight=sight choices=choices fit=fit />
+                <PicturePanel sides=sides choices=choices />
+                <div class="stack">
+                    <div class="sight-models">
+                        {sides.map(|side| view! {
+                            <Show when=move || side.is_loaded()><AnswerPanel side=side choices=choices /></Show>
+                        }).into_iter().collect_view()}
+                    </div>
+                    <Show when=move || both.get()><BetweenModels sides=sides choices=choices /></Show>
+                    <ReadingPanel choices=choices />
+                </div>
             </div>
         </Show>
-        <PictureChooser sight=sight choices=choices />
-        <PictureSetPanel sight=sight choices=choices />
-        <SetRun sight=sight choices=choices finished=finished fit=fit />
+        <PictureChooser sides=sides choices=choices />
+        <PictureSetPanel sides=sides choices=choices />
+        <SetRun sides=sides choices=choices />
         <Limits />
     }
 }
@@ -189,7 +250,7 @@ fn LoadPanel(sight: SightState) -> impl IntoView {
 }
 
 #[component]
-fn PictureChooser(sight: SightState, choices: Choices) -> impl IntoView {
+fn PictureChooser(sides: [Side; 2], choices: Choices) -> impl IntoView {
     let pick = move |source: String| {
         choices.own_answer.set(None);
         choices.source.set(source);
@@ -218,7 +279,11 @@ fn PictureChooser(sight: SightState, choices: Choices) -> impl IntoView {
             <div class="field">
                 <label for="sight-file">"or a photograph of your own"</label>
                 <input type="file" id="sight-file" data-testid="sight-file" accept="image/*"
-                    on:change=move |event| if let Some(file) = file_of(&event) { pick(sight.open(&file)); } />
+                    on:change=move |event| if let Some(file) = file_of(&event) {
+                        let source = sides[0].sight.open(&file);
+                        sides[1].sight.take_picture(&source, &file);
+                        pick(source);
+                    } />
                 <span class="hint">"It stays in this browser. Only its pixels are read: place and time in the file are dropped."</span>
             </div>
         </fieldset>
@@ -226,8 +291,12 @@ fn PictureChooser(sight: SightState, choices: Choices) -> impl IntoView {
 }
 
 #[component]
-fn PicturePanel(sight: SightState, choices: Choices) -> impl IntoView {
-    let seen = move || sight.sight.with(|sight| sight.seen.clone());
+fn PicturePanel(sides: [Side; 2], choices: Choices) -> impl IntoView {
+    // Both see the same; the first loaded one shows it.
+    let seen = move || {
+        let side = sides.into_iter().find(|side| side.is_loaded())?;
+        side.sight.sight.with(|sight| sight.seen.clone())
+    };
     let words = move |view: &View| {
         let name = name_of(&view.source);
         match view.severity {
@@ -271,142 +340,8 @@ fn PicturePanel(sight: SightState, choices: Choices) -> impl IntoView {
     }
 }
 
-/// Eleven bars.
-fn slot_bars(answer: &[f64; SLOTS], decision: usize, own: Option<usize>) -> impl IntoView + use<> {
-    let rows = answer
-        .iter()
-        .enumerate()
-        .map(|(slot, p)| {
-            let marks = match (slot == decision, own == Some(slot)) {
-                (true, true) => " (model and you)",
-                (true, false) => " (model)",
-                (false, true) => " (you)",
-                (false, false) => "",
-            };
-            let unknown = CLASSES.get(slot).is_some_and(|class| class.labels.is_empty());
-            let name = format!("{}{marks}", slot_name(slot));
-            view! {
-                <div class="lens-bar">
-                    <span class:chosen=slot == decision title=unknown.then_some("the model has no such class")>{name} {unknown.then_some(" *")}</span>
-                    <meter min="0" max="1" value=p.to_string() aria-label=slot_name(slot)></meter>
-                    <span class="number">{percent(*p)}</span>
-                </div>
-            }
-        })
-        .collect_view();
-    view! { <div class="slots" data-testid="sight-slots">{rows}</div> }
-}
-
-fn top_view(response: &Response) -> impl IntoView + use<> {
-    let Response::Classified { top, millis, .. } = response else { return ().into_any() };
-    let words: Vec<String> = top.iter().map(|it| format!("{} {:.1} %", it.name, 100.0 * it.probability)).collect();
-    view! {
-        <p class="hint" data-testid="sight-top">
-            "Of the model's own 1000 classes: " {words.join(", ")} ". " {format!("{millis:.0} ms.")}
-        </p>
-    }
-    .into_any()
-}
-
-/// How far two of model, person and protocol are apart, where they have an answer.
-fn distances(answer: &[f64; SLOTS], own: Option<usize>, seen: &Seen, of_set: Option<&Item>) -> AnyView {
-    let of_own = own.map(|own| format!("Model to you: {:.2}.", hellinger(answer, &one_hot(own))));
-    let picture = PICTURES.iter().find(|picture| picture.source() == seen.view.source);
-    if let Some(item) = of_set {
-        let words = match gold_answer(item).filter(|_| seen.view.severity == 0) {
-            Some(gold) => {
-                format!(
-                    "Model to the label of this picture ({}): {:.2}.",
-                    gold_in_words(item),
-                    hellinger(answer, &gold)
-                )
-            }
-            None => "This picture has no gold label.".to_owned(),
-        };
-        return view! { <p data-testid="sight-distance">"Distance (Hellinger, 0 same, 1 nothing shared). " {of_own} " " {words}</p> }.into_any();
-    }
-    let gold = picture.and_then(|picture| (seen.view.severity == 0 || picture.slot == ABSTAIN).then_some(picture.slot));
-    let of_gold = match (picture, gold) {
-        (_, Some(gold)) => {
-            let words = slot_name(gold);
-            format!("Model to the label of this picture ({words}): {:.2}.", hellinger(answer, &one_hot(gold)))
-        }
-        (Some(_), None) => "A corrupted picture of a class has no gold label: people would have to give it.".to_owned(),
-        (None, None) => "Your own picture has no gold label but yours.".to_owned(),
-    };
-    view! { <p data-testid="sight-distance">"Distance (Hellinger, 0 same, 1 nothing shared). " {of_own} " " {of_gold}</p> }
-    .into_any()
-}
-
-/// What a judge makes of the picture that was seen: its rate, answer and decision.
-fn judged(seen: &Seen, judge: &Judge, threshold: f64) -> Option<(f64, [f64; SLOTS], usize)> {
-    let evidence = evidence_of(&seen.response)?;
-    let rate = judge.rate(&seen.view.source, &evidence)?;
-    Some((rate, judge.answer(&evidence, rate), judge.decide(&evidence, rate, threshold)))
-}
-
 #[component]
-fn AnswerPanel(sight: SightState, choices: Choices, fit: Memo<Fit>) -> impl IntoView {
-    let seen = move || sight.sight.with(|sight| sight.seen.clone());
-    let found = move || {
-        let judge = fit.get().alone.ok()?;
-        judged(&seen()?, &judge, choices.threshold.get())
-    };
-    let said = move || {
-        if let Err(detail) = fit.get().alone {
-            return Some(detail);
-        }
-        found().map(|(rate, _, decision)| match decision {
-            ABSTAIN => format!("The model abstains (abstention rate {}).", percent(rate)),
-            slot => format!("The model says: {} (abstention rate {}).", slot_name(slot), percent(rate)),
-        })
-    };
-    let basis = move || fit.get().alone.ok().map(|judge| judge.basis.clone()).filter(|basis| !basis.is_empty());
-    view! {
-        <section class="panel stack" aria-label="Answers">
-            <p class="sight-said" role="status" data-testid="sight-said">{said}</p>
-            {move || found().map(|(_, answer, decision)| slot_bars(&answer, decision, choices.own_answer.get()))}
-            {move || basis().map(|basis| view! { <p class="hint" data-testid="sight-basis">{basis}</p> })}
-            <p class="hint">"* ImageNet-1k has no such class, so this model can only abstain there."</p>
-            {move || seen().map(|seen| top_view(&seen.response))}
-            <div class="form-grid sight-answers">
-                <div class="field">
-                    <label for="sight-function">"How sure it is, measured by"</label>
-                    <select id="sight-function" data-testid="sight-function" on:change=move |event| {
-                        if let Some(function) = Abstention::from_id(&event_target_value(&event)) { choices.function.set(function); }
-                    }>
-                        {Abstention::ALL.into_iter().map(|function| view! {
-                            <option value=function.id() selected=move || choices.function.get() == function>{function.name()}</option>
-                        }).collect_view()}
-                    </select>
-                </div>
-                <SliderField id="sight-threshold" label="Abstains from an abstention rate of" hint="Moves every decision and figure on this page." range=(0.0, 1.0, 0.01) value=choices.threshold />
-                <div class="field">
-                    <label for="sight-own">"Your own answer"</label>
-                    <select id="sight-own" data-testid="sight-own" on:change=move |event| {
-                        choices.own_answer.set(event_target_value(&event).parse().ok());
-                    }>
-                        <option value="" selected=move || choices.own_answer.get().is_none()>"not given"</option>
-                        {(0..SLOTS).map(|slot| view! {
-                            <option value=slot.to_string() selected=move || choices.own_answer.get() == Some(slot)>
-                                {if slot == ABSTAIN { "I can't tell, or none of them" } else { slot_name(slot) }}
-                            </option>
-                        }).collect_view()}
-                    </select>
-                    <span class="hint">"Shown beside the model's; it is not recorded."</span>
-                </div>
-            </div>
-            {move || seen().and_then(|seen| {
-                let (_, answer, _) = found()?;
-                let item = sight.item_of(&seen.view.source);
-                Some(distances(&answer, choices.own_answer.get(), &seen, item.as_ref()))
-            })}
-        </section>
-    }
-}
-
-#[component]
-fn SetRun(sight: SightState, choices: Choices, finished: Finished, fit: Memo<Fit>) -> impl IntoView {
+fn SetRun(sides: [Side; 2], choices: Choices) -> impl IntoView {
     let all_operations = RwSignal::new(false);
     let all_severities = RwSignal::new(false);
     let cost = RwSignal::new(1.0);
@@ -418,15 +353,6 @@ fn SetRun(sight: SightState, choices: Choices, finished: Finished, fit: Memo<Fit
         let items = set_items(&operations, &severities, 1);
         if crops.get() { with_crops(items) } else { items }
     };
-    let busy = move || sight.sight.with(|sight| sight.runs.command().is_some());
-    let ready = move || sight.sight.with(|sight| sight.models.loaded.is_some());
-    let active = move || sight.sight.with(|sight| sight.runs.active.clone());
-    let progress =
-        Signal::derive(move || active().map_or((0.0, 0.0), |it| (it.results.len() as f64, it.run.n_items as f64)));
-    let label = Signal::derive(move || {
-        active().map_or_else(|| "starting".to_owned(), |it| status_in_words(&it.run.status, busy()))
-    });
-    let words = Signal::derive(move || format!("{} of {} pictures", progress.get().0, progress.get().1));
     view! {
         <section class="panel stack">
             <h2>"A whole set"</h2>
@@ -449,33 +375,75 @@ fn SetRun(sight: SightState, choices: Choices, finished: Finished, fit: Memo<Fit
                     on:change=move |event| crops.set(event_target_checked(&event)) />
                 "Look at the four corners of each picture too (five times the time), for the entropy over five crops"
             </label>
-            <div class="row">
-                <button type="button" class="primary" data-testid="sight-run" disabled=move || busy() || !ready()
-                    on:click=move |_| sight.run(&items(), 1)>{move || format!("Run {} pictures", items().len())}</button>
-                <button type="button" data-testid="sight-stop" disabled=move || !busy() on:click=move |_| sight.cancel_run()>"Stop"</button>
-            </div>
-            <Show when=busy>
-                <ProgressBar label=label progress=progress words=words />
-            </Show>
+            {sides.map(|side| view! { <RunRow side=side items=Signal::derive(items) /> }).into_iter().collect_view()}
+            <SliderField id="sight-cost" label="Cost of a wrong answer" hint="1 for a right answer, 0 for abstaining, minus this for a wrong one." range=(0.0, 20.0, 0.5) value=cost />
         </section>
-        {move || finished.get().map(|(run, results)| {
-            let reading = fit.get().of_run.map(|judge| Reading { judge: Judge::clone(&judge), threshold: choices.threshold.get() });
+        {sides.map(|side| view! { <RunFigures side=side choices=choices cost=cost /> }).into_iter().collect_view()}
+    }
+}
+
+/// Starts and stops a run of one model; the second model has a row only when it is loaded.
+#[component]
+fn RunRow(side: Side, items: Signal<Vec<Item>>) -> impl IntoView {
+    let (sight, prefix) = (side.sight, side.prefix);
+    let active = move || sight.sight.with(|sight| sight.runs.active.clone());
+    let progress =
+        Signal::derive(move || active().map_or((0.0, 0.0), |it| (it.results.len() as f64, it.run.n_items as f64)));
+    let label = Signal::derive(move || {
+        active().map_or_else(|| "starting".to_owned(), |it| status_in_words(&it.run.status, side.is_busy()))
+    });
+    let words = Signal::derive(move || format!("{} of {} pictures", progress.get().0, progress.get().1));
+    let with = move || match side.labels {
+        Labels::ImageNet => "",
+        Labels::Prompts => " with CLIP",
+    };
+    view! {
+        <Show when=move || side.labels == Labels::ImageNet || side.is_loaded()>
+            <div class="row">
+                <button type="button" class="primary" data-testid=format!("{prefix}-run") disabled=move || side.is_busy() || !side.is_loaded()
+                    on:click=move |_| sight.run(&items.get_untracked(), 1)>{move || format!("Run {} pictures{}", items.with(Vec::len), with())}</button>
+                <button type="button" data-testid=format!("{prefix}-stop") disabled=move || !side.is_busy() on:click=move |_| sight.cancel_run()>"Stop"</button>
+            </div>
+        </Show>
+        <Show when=move || side.is_busy()>
+            <ProgressBar label=label progress=progress words=words />
+        </Show>
+    }
+}
+
+/// The figures of one model's run.
+#[component]
+fn RunFigures(side: Side, choices: Choices, cost: RwSignal<f64>) -> impl IntoView {
+    let prefix = side.prefix;
+    move || {
+        side.finished.get().map(|(run, results)| {
+            let reading = side
+                .fit
+                .get()
+                .of_run
+                .map(|judge| Reading { judge: Judge::clone(&judge), threshold: choices.threshold.get() });
             let reading = match reading {
                 Ok(reading) => reading,
-                Err(detail) => return view! { <p class="panel" role="status" data-testid="sight-unfit">{detail}</p> }.into_any(),
+                Err(detail) => {
+                    let id = format!("{prefix}-unfit");
+                    return view! { <p class="panel" role="status" data-testid=id>{detail}</p> }.into_any();
+                }
             };
             let open = to(&format!("/results?run={}", run.id));
             let figures = sight_figures(&run, &results, &reading);
+            let heading = match side.labels {
+                Labels::ImageNet => "What the run comes to",
+                Labels::Prompts => "What the run with CLIP comes to",
+            };
             view! {
-                <section class="stack" data-testid="sight-figures">
-                    <h2>"What the run comes to"</h2>
+                <section class="stack" data-testid=format!("{prefix}-figures")>
+                    <h2>{heading}</h2>
                     <p>
                         {format!("{} of {} pictures have an answer by {}. ", results.len(), run.n_items, run.engine.model_name)}
-                        <A href=open attr:data-testid="sight-open">"Open as a result"</A>
+                        <A href=open attr:data-testid=format!("{prefix}-open")>"Open as a result"</A>
                     </p>
-                    <SliderField id="sight-cost" label="Cost of a wrong answer" hint="1 for a right answer, 0 for abstaining, minus this for a wrong one." range=(0.0, 20.0, 0.5) value=cost />
-                    <p role="status" data-testid="sight-reliability">{
-                        let (results, cost) = (results.clone(), cost);
+                    <p role="status" data-testid=format!("{prefix}-reliability")>{
+                        let results = results.clone();
                         move || reliability_at(&results, &reading, cost.get()).map(|it| {
                             format!("Reliability at cost {}: {}.", cost.get(), estimate_in_words(&it, false))
                         })
@@ -484,7 +452,7 @@ fn SetRun(sight: SightState, choices: Choices, finished: Finished, fit: Memo<Fit
                 </section>
             }
             .into_any()
-        })}
+        })
     }
 }
 
@@ -504,10 +472,10 @@ fn Limits() -> impl IntoView {
         <details class="panel">
             <summary>"What this can and cannot show"</summary>
             <p>
-                "The model was trained on ImageNet's 1000 classes, not on the ten: its classes are mapped to them, and what it \
+                "EfficientNet was trained on ImageNet's 1000 classes, not on the ten: its classes are mapped to them, and what it \
                  gives to other things counts as abstaining. Four of the ten have no class in ImageNet. The built-in set has \
                  pictures of VisAlign's categories 1, 4, 6 and 8 only, and few of them: it shows how the measure works, not \
-                 how good a model is. Frost is drawn, since the original lays photographs over the picture."
+                 how good a model is. A CLIP-style model knows all ten by eleven prompts of ours; other words would give other numbers. Frost is drawn, since the original lays photographs over the picture."
             </p>
             <ul>{mapped}</ul>
         </details>

@@ -4,10 +4,11 @@
 use leptos::prelude::*;
 use wasm_bindgen::{JsCast, JsValue};
 
-use super::sight_page::Choices;
+use super::sight_page::{Choices, Side};
+use crate::app::sight::Sight;
 use crate::eval::picture_set::{PictureSet, gold_in_words};
+use crate::eval::sight::Labels;
 use crate::eval::tasks::visalign::with_crops;
-use crate::ui::sight_state::SightState;
 
 /// The files of an input, with the folder's paths where it has them.
 fn files_of(event: &web_sys::Event) -> Vec<(String, web_sys::File)> {
@@ -56,19 +57,27 @@ fn preview(set: &PictureSet) -> impl IntoView + use<> {
 /// Opens a set and runs it.
 #[component]
 pub fn PictureSetPanel(
-    /// What the page knows and does.
-    sight: SightState,
+    /// The models of the page; each loaded one opens the set.
+    sides: [Side; 2],
     /// What a person chose on the page.
     choices: Choices,
 ) -> impl IntoView {
-    let ready = move || sight.sight.with(|sight| sight.models.loaded.is_some());
-    let busy = move || sight.sight.with(|sight| sight.runs.command().is_some());
-    let opening = move || sight.sight.with(crate::app::sight::Sight::is_opening);
-    let refused = move || sight.sight.with(|sight| sight.set_refused.clone());
-    let set = Memo::new(move |_| sight.sight.with(|sight| sight.set.clone()));
+    let any = move |of: fn(&Sight) -> bool| sides.into_iter().any(|side| side.sight.sight.with(of));
+    let ready = move || any(|sight| sight.models.loaded.is_some());
+    let busy = move || any(|sight| sight.runs.command().is_some());
+    let opening = move || any(Sight::is_opening);
+    let first = move |side: &Side| side.is_loaded();
+    let refused =
+        move || sides.into_iter().find(first).and_then(|side| side.sight.sight.with(|sight| sight.set_refused.clone()));
+    let set = Memo::new(move |_| sides.into_iter().find_map(|side| side.sight.sight.with(|sight| sight.set.clone())));
+    let open = move |name: String, paths: Vec<String>, files: &[web_sys::File]| {
+        for side in sides.into_iter().filter(|side| side.sight.sight.with_untracked(|it| it.models.loaded.is_some())) {
+            side.sight.open_set(name.clone(), paths.clone(), files);
+        }
+    };
     let open_archive = move |event: web_sys::Event| {
         if let Some((name, file)) = files_of(&event).into_iter().next() {
-            sight.open_set(name, Vec::new(), &[file]);
+            open(name, Vec::new(), &[file]);
         }
     };
     let open_folder = move |event: web_sys::Event| {
@@ -76,13 +85,13 @@ pub fn PictureSetPanel(
         let name = files.first().and_then(|(path, _)| path.split('/').next()).unwrap_or_default().to_owned();
         let (paths, files): (Vec<String>, Vec<web_sys::File>) = files.into_iter().unzip();
         if !paths.is_empty() {
-            sight.open_set(name, paths, &files);
+            open(name, paths, &files);
         }
     };
-    let run = move |_| {
-        let Some(set) = set.get_untracked() else { return };
+    let run = move |side: Side| {
+        let Some(set) = side.sight.sight.with_untracked(|sight| sight.set.clone()) else { return };
         let items = if choices.crops.get_untracked() { with_crops(set.items) } else { set.items };
-        sight.run(&items, 1);
+        side.sight.run(&items, 1);
     };
     let options = move || {
         let current = choices.source.get();
@@ -141,9 +150,18 @@ pub fn PictureSetPanel(
                     </select>
                 </div>
                 <div class="row">
-                    <button type="button" class="primary" data-testid="sight-set-run" disabled=move || busy() || !ready() on:click=run>
-                        {move || format!("Run the {} pictures of the set", set.with(|set| set.as_ref().map_or(0, |set| set.items.len())))}
-                    </button>
+                    {sides.map(|side| {
+                        let with = if side.labels == Labels::ImageNet { "" } else { " with CLIP" };
+                        let n = move || set.with(|set| set.as_ref().map_or(0, |set| set.items.len()));
+                        view! {
+                            <Show when=move || side.sight.sight.with(|sight| sight.set.is_some())>
+                                <button type="button" class="primary" data-testid=format!("{}-set-run", side.prefix)
+                                    disabled=move || busy() || !side.is_loaded() on:click=move |_| run(side)>
+                                    {move || format!("Run the {} pictures of the set{with}", n())}
+                                </button>
+                            </Show>
+                        }
+                    }).into_iter().collect_view()}
                 </div>
             </Show>
         </section>
