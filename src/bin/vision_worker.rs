@@ -64,17 +64,14 @@ impl Loader for VisionLoader {
         let mut bytes = Vec::new();
         weights.read(0..size_bytes, &mut bytes).await?;
         (request.progress)(LoadPhase::Upload, size_bytes, size_bytes, 0);
-        let (network, family, check) = match beside {
-            Some(Beside { tokenizer, config }) => {
-                let network = Clip::new(&bytes, &tokenizer, &config, &PROMPTS)?;
-                let reason = "no reference values are stored for this file".to_owned();
-                (Network::Clip(Box::new(network)), CLIP_FAMILY, SelfTest::Unverified { reason })
-            }
-            None => {
-                let network = EfficientNet::from_safetensors(&bytes)?;
-                let check = self_test(&network, &identity.self_test);
-                (Network::EfficientNet(Box::new(network)), "efficientnet-lite0", check)
-            }
+        let (network, family, check) = if let Some(Beside { tokenizer, config }) = beside {
+            let network = Clip::new(&bytes, &tokenizer, &config, &PROMPTS)?;
+            let reason = "no reference values are stored for this file".to_owned();
+            (Network::Clip(Box::new(network)), CLIP_FAMILY, SelfTest::Unverified { reason })
+        } else {
+            let network = EfficientNet::from_safetensors(&bytes)?;
+            let check = self_test(&network, &identity.self_test);
+            (Network::EfficientNet(Box::new(network)), "efficientnet-lite0", check)
         };
         drop(bytes);
         let info = EngineInfo {
