@@ -372,7 +372,9 @@ impl GpuForward {
             }
             let started = (control.now)();
             let rest = rows.get(done..).unwrap_or_default();
-            let index = self.pass_for(rest.len())?;
+            // The pass of one row sees all of the cache before it, other branches too.
+            let is_branched = rest.first().is_some_and(|row| row.place != plain_row(0, Vec::new()).place);
+            let index = self.pass_for(rest.len().max(if is_branched { 2 } else { 1 }))?;
             let Some(pass) = self.passes.get(index) else { return Err(EngineError::EmptyInput) };
             let piece = rest.get(..pass.rows.min(rest.len())).unwrap_or_default();
             self.submit_piece(pass, slot + done, piece)?;

@@ -311,6 +311,41 @@ fn choices_asked_together_score_as_each_alone() {
     assert_eq!(choose(&mut engine, &requests), together);
 }
 
+/// Rows of options are read in pieces of at most 64, and the last piece may be a single row, whose branch the kernels of
+/// one row know nothing of.
+#[test]
+fn options_score_the_same_where_a_single_row_is_left_for_the_last_piece() {
+    let gpu = pollster::block_on(Gpu::new()).unwrap();
+    let mut engine = load("tiny-llama-q4_1", gpu.clone());
+    let prompt: Vec<u32> = (0..12).map(|i| 10 + i * 13 % 250).collect();
+    let prompts = [prompt.clone(), [prompt, vec![77]].concat()];
+    let mut checked = 0;
+    for n in 1..=64 {
+        let options = ["an answer".to_owned(), "bc".repeat(n).split_at(n).0.to_owned()];
+        let forced = options.clone().map(|option| engine.codec().encode(&option, false).unwrap());
+        // The shared beginning is all but the last token of the shorter prompt.
+        let rows = 1 + 2 + 2 * forced.iter().map(|tokens| tokens.len() - 1).sum::<usize>();
+        if rows % 64 != 1 {
+            continue;
+        }
+        let ask = |prompt| Request::Choose { prompt: Prompt::Tokens(prompt), options: options.to_vec() };
+        let together = choose(&mut engine, &prompts.clone().map(ask));
+        for (prompt, scores) in prompts.iter().zip(together) {
+            for (tokens, score) in forced.iter().zip(scores) {
+                let (mut context, mut sum) = (prompt.clone(), 0.0);
+                for &token in tokens {
+                    let logits = pollster::block_on(engine.logits_after(&context, &Control::quiet())).unwrap();
+                    sum += TargetLogprob::of(&logits, token, 0).unwrap().logprob;
+                    context.push(token);
+                }
+                assert!((score - sum).abs() < 1e-4, "{n}, {rows} rows: {score} together, {sum} token by token");
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked >= 4, "a number of rows with one left over was met");
+}
+
 #[test]
 fn a_shared_beginning_is_read_once_and_only_scores_come_back() {
     let gpu = pollster::block_on(Gpu::new()).unwrap();
