@@ -6,8 +6,8 @@ import { packetOf } from "../lib/packets.mjs";
 import { startSite } from "../lib/site.mjs";
 
 const N = 300;
-/** For the built site; a build without optimization may take some times longer (SLOW_BUILD=4). */
-const PATIENCE = 10_000 * Number(process.env.SLOW_BUILD ?? 1);
+/** Generous, since machines that test are often busy; a build without optimization may take longer (SLOW_BUILD=4). */
+const PATIENCE = 30_000 * Number(process.env.SLOW_BUILD ?? 1);
 const STUDY = {
   schema: 1, id: "many_words", version: 1, title: "Words of many", instructions: "Rate.",
   consent: { version: 1, text: "Your answers are kept in this browser." },

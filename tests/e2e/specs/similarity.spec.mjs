@@ -86,6 +86,9 @@ for (const project of ["cpu", "gpu"]) {
     await id("layer-shown").and(page.locator(":text-is('2')")).waitFor();
     await id("measure").selectOption("kendall-tau-a");
     await page.locator("[data-testid=similarity-sentence]", { hasText: "Kendall's tau-a" }).waitFor();
+    // A figure is drawn anew when its interval comes.
+    await page.locator("[data-testid=progress]").last().waitFor({ state: "hidden", timeout: 60_000 });
+    await drawn.waitFor({ timeout: 60_000 });
 
     const saved = async (name) => {
       const [download] = await Promise.all([page.waitForEvent("download"), id(name).first().click()]);
