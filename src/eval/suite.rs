@@ -10,6 +10,7 @@ use super::engine::{Alternative, ComparedToken, Finish, OptionScore, Prompt, Req
 use super::item::Item;
 use super::run::{Method, PromptFormat, Run, RunStatus, Settings};
 use super::runner::MAX_ROUNDS;
+use super::sight::Labels;
 use super::task::{Step, Task};
 use super::tasks;
 
@@ -215,7 +216,7 @@ fn pretend(request: &Request) -> (Response, Load) {
         Request::Steered { request, .. } => pretend(request),
         Request::Classify { labels: asked, .. } => {
             let (logits, log_sum_exp) = (vec![0.0; asked.len()], 1.0);
-            let labels = crate::eval::sight::Labels::ImageNet;
+            let labels = Labels::ImageNet;
             let (top, features, crops) = (Vec::new(), Vec::new(), Vec::new());
             (Response::Classified { labels, top, logits, log_sum_exp, features, crops, millis: 0.0 }, Load::default())
         }

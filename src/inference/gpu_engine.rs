@@ -373,7 +373,7 @@ impl GpuForward {
             let started = (control.now)();
             let rest = rows.get(done..).unwrap_or_default();
             // The pass of one row sees all of the cache before it, other branches too.
-            let is_branched = rest.first().is_some_and(|row| row.place != plain_row(0, Vec::new()).place);
+            let is_branched = rest.first().is_some_and(|row| row.place != PLAIN);
             let index = self.pass_for(rest.len().max(if is_branched { 2 } else { 1 }))?;
             let Some(pass) = self.passes.get(index) else { return Err(EngineError::EmptyInput) };
             let piece = rest.get(..pass.rows.min(rest.len())).unwrap_or_default();
@@ -429,9 +429,12 @@ impl GpuForward {
     }
 }
 
+/// The place of a row of a text that stands alone: it sees all before it.
+const PLAIN: [u32; 4] = [0; 4];
+
 /// A row of a text that stands alone.
 fn plain_row(token: u32, targets: Vec<(u32, usize)>) -> Row {
-    Row { token, place: [0; 4], targets }
+    Row { token, place: PLAIN, targets }
 }
 
 impl Forward for GpuForward {

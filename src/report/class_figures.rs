@@ -2,7 +2,7 @@
 
 use super::class_groups::group_sentence;
 use super::class_summary::{ClassSummary, Found, StrengthFound, share};
-use super::figure::{Axis, Bar, Cell, Estimate, Figure, Marks, Matrix, Point, Table};
+use super::figure::{Axis, Bar, Cell, Estimate, Figure, Marks, Matrix, Point, SIMULATED_NOTE, Table};
 use super::held_out::held_out_sentences;
 use crate::stats::bootstrap::RESAMPLES;
 use crate::stats::rdm::pair_index;
@@ -158,7 +158,7 @@ pub fn figures(study: &Study, summary: &ClassSummary) -> Vec<Figure> {
         summary.n_participants, summary.n_finished, summary.n_main, summary.n_flagged
     )];
     if summary.simulated {
-        notes.insert(0, "Simulated judgments: a program made them up; no person gave them.".to_owned());
+        notes.insert(0, SIMULATED_NOTE.to_owned());
     }
     let sources: Vec<String> = summary.participants.iter().map(|it| it.session_id.clone()).collect();
     let figure = |title: &str, caption: String, marks: Marks| Figure {

@@ -52,6 +52,29 @@ pub enum Found<T> {
     },
 }
 
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len().max(1) as f64
+}
+
+/// 95 % percentile bootstrap of a mean over participants; none where all of them are alike, which says nothing of how sure
+/// the mean is.
+fn interval_of_mean(values: &[f64]) -> Option<(f64, f64)> {
+    let found = percentile_interval(values.len(), RESAMPLES, LEVEL, &mut Pcg32::new(SEED), |indices| {
+        Some(mean(&indices.iter().map(|&index| values[index]).collect::<Vec<f64>>()))
+    });
+    found.ok().filter(|it| it.low < it.high).map(|it| (it.low, it.high))
+}
+
+impl Found<Estimate> {
+    /// The mean over participants with a 95 % bootstrap interval over them; without any, `why` there is none.
+    pub(super) fn mean_over_participants(values: &[f64], why: &str) -> Self {
+        if values.is_empty() {
+            return Self::Nothing { why: why.to_owned() };
+        }
+        Self::Value(Estimate { value: mean(values), interval: interval_of_mean(values), n: values.len() as u64 })
+    }
+}
+
 impl<T> Found<T> {
     pub(super) fn of<E: ToString>(result: Result<T, E>) -> Self {
         match result {
@@ -494,20 +517,16 @@ fn answer_ratings(study: &Study, gathered: &Gathered) -> Vec<RatingFound> {
             given.entry(key).or_default().push(ratings);
         }
     }
-    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
     given
         .into_iter()
         .map(|((source, axis), people)| {
             let means: Vec<f64> = people.iter().map(|ratings| mean(ratings)).collect();
-            let interval = percentile_interval(means.len(), RESAMPLES, LEVEL, &mut Pcg32::new(SEED), |indices| {
-                Some(mean(&indices.iter().map(|&index| means[index]).collect::<Vec<f64>>()))
-            });
             RatingFound {
                 source,
                 axis: axes.get(axis).map(|it| it.text.clone()).unwrap_or_default(),
                 mean: Estimate {
                     value: mean(&means).clamp(f64::from(scale.min), f64::from(scale.max)),
-                    interval: interval.ok().map(|it| (it.low, it.high)),
+                    interval: interval_of_mean(&means),
                     n: people.iter().map(|ratings| ratings.len() as u64).sum(),
                 },
                 n_participants: means.len(),

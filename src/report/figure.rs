@@ -3,6 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// What stands on every figure of judgments that nobody gave.
+pub const SIMULATED_NOTE: &str = "Simulated judgments: a program made them up; no person gave them.";
+
 /// A point estimate with its interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {

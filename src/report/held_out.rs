@@ -3,12 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::class_summary::{Found, SEED};
+use super::class_summary::Found;
 use super::figure::Estimate;
-use crate::eval::metrics::LEVEL;
-use crate::stats::bootstrap::{RESAMPLES, percentile_interval};
 use crate::stats::committee::Told;
-use crate::stats::rng::Pcg32;
 use crate::study::adaptive::{committee, told};
 use crate::study::design::Design;
 use crate::study::gathering::Gathered;
@@ -34,18 +31,6 @@ pub struct HeldOutFound {
     pub bits: Found<Estimate>,
     /// That of chance.
     pub chance_bits: Option<f64>,
-}
-
-fn mean_over(values: &[f64]) -> Found<Estimate> {
-    if values.is_empty() {
-        return Found::Nothing { why: "nobody has answers in both streams".to_owned() };
-    }
-    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-    let interval = percentile_interval(values.len(), RESAMPLES, LEVEL, &mut Pcg32::new(SEED), |indices| {
-        Some(mean(&indices.iter().map(|&index| values[index]).collect::<Vec<f64>>()))
-    });
-    let interval = interval.ok().map(|it| (it.low, it.high));
-    Found::Value(Estimate { value: mean(values), interval, n: values.len() as u64 })
 }
 
 /// Predicts every participant's held-out answers from that participant's answers to chosen questions; `None` for a study
@@ -103,6 +88,7 @@ pub fn held_out(gathered: &Gathered) -> Option<HeldOutFound> {
             without.push(plain);
         }
     }
+    let mean = |values: &[f64]| Found::mean_over_participants(values, "nobody has answers in both streams");
     let is_choice = n_options > 1.0;
     let n_participants = predicted.len();
     Some(HeldOutFound {
@@ -110,13 +96,13 @@ pub fn held_out(gathered: &Gathered) -> Option<HeldOutFound> {
         n_participants,
         n_held_out,
         n_learned,
-        predicted: mean_over(&predicted),
+        predicted: mean(&predicted),
         without: if is_choice && n_participants > 0 {
             Found::Value(Estimate { value: 1.0 / n_options, interval: None, n: n_participants as u64 })
         } else {
-            mean_over(&without)
+            mean(&without)
         },
-        bits: mean_over(&bits),
+        bits: mean(&bits),
         chance_bits: is_choice.then(|| -libm::log2(n_options)),
     })
 }

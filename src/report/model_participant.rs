@@ -10,19 +10,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::class_summary::{Found, SEED, dissimilarities};
-use super::figure::{Axis, Bar, Estimate, Figure, Marks, Point};
+use super::class_summary::{Found, dissimilarities};
+use super::figure::{Axis, Bar, Estimate, Figure, Marks, Point, SIMULATED_NOTE};
 use super::similarity::scale_of;
 use crate::eval::item::{Item, Target};
-use crate::eval::metrics::LEVEL;
 use crate::eval::run::{ItemResult, Run};
 use crate::eval::score::{Outcome, Verdict};
 use crate::eval::sight::slot_of;
 use crate::eval::tasks::study_participant::{ASK, Ask, CANNOT_TELL, ENTRY, NEITHER, SLOTS, SOURCE, TIE, TO};
-use crate::stats::bootstrap::{RESAMPLES, percentile_interval};
 use crate::stats::rank::spearman;
 use crate::stats::rdm::{pair_count, pair_index};
-use crate::stats::rng::Pcg32;
 use crate::study::assign;
 use crate::study::design::{Design, Label, SimulatedParticipant};
 use crate::study::gathering::Gathered;
@@ -546,21 +543,6 @@ pub struct BesidePeople {
     pub n_not_asked: usize,
 }
 
-fn mean_of(values: &[f64]) -> Found<Estimate> {
-    if values.is_empty() {
-        return Found::Nothing { why: "there is nobody to compare with".to_owned() };
-    }
-    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-    let interval = percentile_interval(values.len(), RESAMPLES, LEVEL, &mut Pcg32::new(SEED), |indices| {
-        Some(mean(&indices.iter().map(|&index| values[index]).collect::<Vec<f64>>()))
-    });
-    Found::Value(Estimate {
-        value: mean(values),
-        interval: interval.ok().map(|it| (it.low, it.high)),
-        n: values.len() as u64,
-    })
-}
-
 /// Share of the most frequent answers that an answer is: 1, 0, or a part where several are as frequent.
 fn credit(counts: &BTreeMap<&String, u32>, answer: &String) -> Option<f64> {
     let most = counts.values().copied().max().filter(|most| *most > 0)?;
@@ -668,14 +650,15 @@ pub fn beside_people(gathered: &Gathered, model: &ModelTook) -> Result<BesidePeo
         return Err("The model and the participants have too few questions in common to be compared.".to_owned());
     }
     let of = |value: fn(&(String, f64, f64)) -> f64| each.iter().map(value).collect::<Vec<f64>>();
+    let mean = |values: &[f64]| Found::mean_over_participants(values, "there is nobody to compare with");
     let model_values = if each.is_empty() { alone } else { of(|it| it.2) };
     Ok(BesidePeople {
         measure: if matches!(theirs, Said::Numbers(_)) { "rho" } else { "share" }.to_owned(),
         n_participants: model_values.len(),
         n_compared,
-        people: mean_of(&of(|it| it.1)),
-        model: mean_of(&model_values),
-        difference: mean_of(&of(|it| it.2 - it.1)),
+        people: mean(&of(|it| it.1)),
+        model: mean(&model_values),
+        difference: mean(&of(|it| it.2 - it.1)),
         n_at_least: each.iter().filter(|it| it.2 >= it.1).count(),
         n_not_asked: not_asked.len(),
         each,
@@ -793,7 +776,7 @@ pub fn figures(study: &Study, model: &ModelTook, beside: &BesidePeople, simulate
         model.model_name, model.model_id, model.prompt_version, model.seed
     )];
     if simulated {
-        notes.push("Simulated judgments: a program made them up; no person gave them.".to_owned());
+        notes.push(SIMULATED_NOTE.to_owned());
     }
     let sources: Vec<String> =
         std::iter::once(model.run_id.clone()).chain(beside.each.iter().map(|it| it.0.clone())).collect();

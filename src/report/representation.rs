@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::figure::{Axis, Band, Estimate, Figure, Line, Marks, Matrix, Point};
+use super::figure::{Axis, Band, Estimate, Figure, Line, Marks, Matrix, Point, SIMULATED_NOTE};
 use super::rating_sweep::RatingSweep;
 use super::resampling::Agreement;
 use super::run_summary::run_notes;
@@ -333,7 +333,7 @@ pub fn reference_of_study(study: &Study, sessions: &[Vec<Judgment>]) -> Option<R
     let who = if simulated { "Simulated raters" } else { "People" };
     let mut notes = vec![format!("{who}: {} of the study \"{}\".", sessions_in_words(subjects.len()), study.title)];
     if simulated {
-        notes.insert(0, "Simulated judgments: a program made them up; no person gave them.".to_owned());
+        notes.insert(0, SIMULATED_NOTE.to_owned());
     }
     Some(Reference {
         schema: REFERENCE_SCHEMA,

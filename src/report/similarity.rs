@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::figure::{Axis, Figure, Marks, Matrix, Point};
+use super::figure::{Axis, Figure, Marks, Matrix, Point, SIMULATED_NOTE};
 use super::representation;
 use super::resampling::{Agreement, agree};
 use super::run_summary::run_notes;
@@ -229,7 +229,7 @@ pub fn study_story(
     let simulated = are_simulated(judgments)?;
     let mut notes = run_notes(run, results);
     if simulated {
-        notes.insert(0, "Simulated judgments: a program made them up; no person gave them.".to_owned());
+        notes.insert(0, SIMULATED_NOTE.to_owned());
     }
     let who = if simulated { "Simulated raters" } else { "People" };
     let many = if sessions.len() == 1 { "session" } else { "sessions" };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::figure::{Axis, Bar, Estimate, Figure, Marks, Matrix};
+use super::figure::{Axis, Bar, Estimate, Figure, Marks, Matrix, SIMULATED_NOTE};
 use super::similarity::{SimilarityError, are_simulated, scale_of};
 use crate::eval::metrics::LEVEL;
 use crate::stats::proportion::wilson;
@@ -121,7 +121,7 @@ pub fn study_figure(study: &Study, judgments: &[Judgment], who: &str) -> Result<
     if by_model {
         figure.notes.insert(0, "A model's answers; no person gave them.".to_owned());
     } else if simulated {
-        figure.notes.insert(0, "Simulated judgments: a program made them up; no person gave them.".to_owned());
+        figure.notes.insert(0, SIMULATED_NOTE.to_owned());
     }
     let mut sessions: Vec<&str> = judgments.iter().map(|it| it.session_id.as_str()).collect();
     sessions.sort_unstable();

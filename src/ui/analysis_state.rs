@@ -26,6 +26,7 @@ struct Open {
 #[derive(Default)]
 struct Shared {
     ready: Cell<bool>,
+    stopped: Cell<bool>,
     waiting: RefCell<Vec<String>>,
     open: RefCell<BTreeMap<u32, Open>>,
 }
@@ -90,7 +91,8 @@ impl Running {
         });
         let receiver = Rc::clone(&shared);
         let on_error = Closure::<dyn FnMut(web_sys::Event)>::new(move |_: web_sys::Event| {
-            receiver.fail("the worker of statistics stopped; reload the page");
+            receiver.stopped.set(true);
+            receiver.fail("the worker of statistics stopped; choose again to start it anew");
         });
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
@@ -118,7 +120,9 @@ impl AnalysisState {
     /// # Errors
     /// One sentence: why the two cannot be compared, or that the worker does not run.
     pub async fn resample(self, job: Job, on_drawn: impl Fn(usize) -> bool + 'static) -> Result<Resampled, String> {
-        if self.running.with_value(Option::is_none) {
+        // One that could not be fetched, or stopped, would never answer.
+        let is_there = |running: &Option<Running>| running.as_ref().is_some_and(|it| !it.shared.stopped.get());
+        if !self.running.with_value(is_there) {
             let loader = loader_of("analysis").ok_or("the page does not say where the worker of statistics is")?;
             let started = Running::start(&format!("{}{loader}", self.state.site_root()));
             self.running.set_value(Some(started.map_err(|error| words_of(&error))?));

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use likewise::eval::item::Item;
+use likewise::eval::scorers::abstention::find_abstention;
 use likewise::eval::scorers::labels::{Half, Label, LabelledOutput, report, report_in_words, stored_report};
 
 fn outputs() -> Vec<LabelledOutput> {
@@ -24,6 +26,23 @@ fn there_are_enough_real_outputs_of_every_kind_and_their_labeller_is_named() {
     assert!(outputs.iter().all(|it| it.labeller.contains("language model")));
     let held_out = outputs.iter().filter(|it| it.half == Half::HeldOut).count();
     assert!(held_out >= 100, "{held_out} held out");
+}
+
+/// What a right answer says is no declining, even where it denies something.
+#[test]
+fn answers_that_ship_are_not_read_as_declining() {
+    let mut read = 0;
+    for name in ["facts", "misconceptions", "known_unknowns"] {
+        let path = format!("{}/public/items/{name}.jsonl", env!("CARGO_MANIFEST_DIR"));
+        for line in std::fs::read_to_string(path).unwrap().lines() {
+            let item: Item = serde_json::from_str(line).unwrap();
+            for choice in &item.choices {
+                assert_eq!(find_abstention(&item.prompt, choice), None, "{}: {choice}", item.id);
+                read += 1;
+            }
+        }
+    }
+    assert!(read > 400, "{read} choices");
 }
 
 #[test]
