@@ -20,6 +20,7 @@ use crate::eval::sight::slot_of;
 use crate::eval::tasks::study_participant::{ASK, Ask, CANNOT_TELL, ENTRY, NEITHER, SLOTS, SOURCE, TIE, TO};
 use crate::stats::rank::spearman;
 use crate::stats::rdm::{pair_count, pair_index};
+use crate::study::arrangement::LEAST_SHOWN;
 use crate::study::assign;
 use crate::study::design::{Design, Label, SimulatedParticipant};
 use crate::study::gathering::Gathered;
@@ -277,6 +278,9 @@ pub struct ModelTook {
     pub n_unparsed: usize,
     /// Questions at which the engine failed.
     pub n_errors: usize,
+    /// Of arrangements: pairs without a rating that could be read. They are missing, never filled in.
+    #[serde(default)]
+    pub n_missing_pairs: usize,
     /// Catch trials passed, and asked.
     pub catches: (usize, usize),
     /// Questions that got the same answer in every order of what was listed, and those with more than one order.
@@ -356,7 +360,20 @@ fn answer_of(study: &Study, result: &ItemResult, ids: &[String]) -> Option<Answe
     }
 }
 
-/// Reads a run of [`items`] as a participant's answers.
+/// Leaves out the things with most missing pairs until every pair is known.
+fn without_missing(shown: &mut Vec<Stimulus>, is_known: impl Fn(&str, &str) -> bool) {
+    loop {
+        let missing = |one: &Stimulus| shown.iter().filter(|it| it.id != one.id && !is_known(&one.id, &it.id)).count();
+        let worst = shown.iter().map(missing).enumerate().max_by_key(|(place, n)| (*n, usize::MAX - place));
+        match worst {
+            Some((place, 1..)) => shown.remove(place),
+            _ => return,
+        };
+    }
+}
+
+/// Reads a run of [`items`] as a participant's answers. Where the study is an arrangement, things of a field that miss a
+/// rating of one of its pairs are left off that field.
 ///
 /// # Errors
 /// In one sentence why it is none.
@@ -377,6 +394,7 @@ pub fn took(study: &Study, run: &Run, results: &[ItemResult]) -> Result<ModelToo
         n_abstained: results.iter().filter(|it| it.score.outcome == Outcome::Abstained).count(),
         n_unparsed: results.iter().filter(|it| it.verdict == Verdict::Unparsed).count(),
         n_errors: results.iter().filter(|it| it.verdict == Verdict::Error).count(),
+        n_missing_pairs: 0,
         catches: (0, 0),
         steady: (0, 0),
         judgments: Vec::new(),
@@ -448,25 +466,28 @@ pub fn took(study: &Study, run: &Run, results: &[ItemResult]) -> Result<ModelToo
         }
     }
     if let Design::Arrangement { .. } = &study.design {
-        let similarity = |a: &str, b: &str| {
-            let value = model.expected.get(&key_of(&[a.to_owned(), b.to_owned()])).copied();
-            let (low, high) = (f64::from(FIELD_SCALE.0), f64::from(FIELD_SCALE.1));
-            value.map_or(0.5, |value| (value - low) / (high - low))
-        };
+        model.n_missing_pairs = pair_count(study.stimuli.len()).saturating_sub(model.expected.len());
+        let rated = |a: &str, b: &str| model.expected.get(&key_of(&[a.to_owned(), b.to_owned()])).copied();
+        let (low, high) = (f64::from(FIELD_SCALE.0), f64::from(FIELD_SCALE.1));
+        // Only pairs with a rating are put on a field.
+        let similarity = |a: &str, b: &str| rated(a, b).map_or(f64::NAN, |value| (value - low) / (high - low));
         let participant =
             SimulatedParticipant { similarity: &similarity, strength: &|_| 0.0, noise: 0.0, attentive: true };
-        let trials = assign::trials(study, run.settings.seed);
-        let answers: Vec<(Vec<String>, Answer)> = trials
-            .iter()
+        let answers: Vec<(Vec<String>, Answer)> = assign::trials(study, run.settings.seed)
+            .into_iter()
             .filter(|trial| trial.kind.is_main())
-            .map(|trial| (trial.ids(), study.design.simulate(&mut || 0.5, &participant, trial)))
+            .filter_map(|mut trial| {
+                without_missing(&mut trial.stimuli, |a, b| rated(a, b).is_some());
+                let shown = trial.stimuli.len() >= LEAST_SHOWN;
+                shown.then(|| (trial.ids(), study.design.simulate(&mut || 0.5, &participant, &trial)))
+            })
             .collect();
         for (ids, answer) in answers {
             let number = model.judgments.len();
             model.judgments.push(record(study, run, number, ids, answer));
         }
     }
-    if model.judgments.is_empty() {
+    if model.judgments.is_empty() && model.expected.is_empty() {
         return Err("The model gave no answer that could be read.".to_owned());
     }
     Ok(model)
@@ -687,6 +708,12 @@ pub fn sentences(study: &Study, model: &ModelTook, beside: Option<&BesidePeople>
             "At {} of {} questions every order of what was listed gave the same answer; answers are by the mean over the \
              orders.",
             model.steady.0, model.steady.1
+        ));
+    }
+    if model.n_missing_pairs > 0 {
+        out.push(format!(
+            "{} pairs have no rating: they are missing from its similarities, and no field shows them.",
+            model.n_missing_pairs
         ));
     }
     if model.catches.1 > 0 {

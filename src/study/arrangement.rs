@@ -12,6 +12,8 @@ use crate::stats::rng::Pcg32;
 
 /// Width and height of the field.
 pub const FIELD: u16 = 1000;
+/// Fewest things on the field.
+pub const LEAST_SHOWN: usize = 3;
 /// Most things on the field.
 pub const MAX_SHOWN: u32 = 20;
 /// Rounds of rescaling in [`inverse_mds`], and the change at which they end.
@@ -20,8 +22,8 @@ const PRECISION: f64 = 1e-10;
 
 pub(super) fn validate_design(n_shown: u32, n_trials: u32, n_stimuli: usize) -> Result<(), StudyError> {
     let most = (MAX_SHOWN as usize).min(n_stimuli);
-    if n_shown < 3 || n_shown as usize > most {
-        return Err(StudyError::field("design.n_shown", format!("{n_shown} is not between 3 and {most}")));
+    if (n_shown as usize) < LEAST_SHOWN || n_shown as usize > most {
+        return Err(StudyError::field("design.n_shown", format!("{n_shown} is not between {LEAST_SHOWN} and {most}")));
     }
     if n_trials == 0 || n_trials as usize > MAX_TRIALS {
         return Err(StudyError::field("design.n_trials", format!("{n_trials} is not between 1 and {MAX_TRIALS}")));

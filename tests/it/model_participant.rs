@@ -8,7 +8,7 @@ use likewise::eval::engine::{Control, Finish, LabelScore, OptionScore, Prompt, R
 use likewise::eval::item::Item;
 use likewise::eval::run::{ItemResult, Settings};
 use likewise::eval::runner::run_items;
-use likewise::eval::score::Outcome;
+use likewise::eval::score::{Outcome, Verdict};
 use likewise::eval::scripted::ScriptedEngine;
 use likewise::eval::sight::wanted_labels;
 use likewise::eval::tasks::find;
@@ -179,6 +179,42 @@ fn a_model_that_knows_the_structure_agrees_with_people_in_every_design_and_one_t
         assert!(said.contains("8 participants") && said.contains("95 % interval"), "{said}");
         assert_eq!(figures(&study, &took, &knows, true).len(), 2, "{id}");
     }
+}
+
+#[test]
+fn pairs_that_failed_are_missing_from_an_arrangement_and_are_counted() {
+    let study = shipped("kitchen");
+    let people = gathered(&study, 8);
+    let (mut results, whole) = take(&study, &people, true);
+    assert_eq!(whole.n_missing_pairs, 0);
+    let mut run = run_of(&results, ENTRY.info.id);
+    run.settings.seed = SEED;
+    // The first thing's pairs fail but for one, and one pair more.
+    let first = study.stimuli[0].id.clone();
+    let with_first: Vec<usize> = (0..results.len()).filter(|it| results[*it].item.tags.contains(&first)).collect();
+    let failed: Vec<usize> =
+        with_first[1..].iter().copied().chain((0..results.len()).rev().find(|it| !with_first.contains(it))).collect();
+    for place in &failed {
+        results[*place].verdict = Verdict::Error;
+        results[*place].score.value = None;
+    }
+    let part = took(&study, &run, &results).unwrap();
+    assert_eq!((part.n_missing_pairs, part.n_errors), (failed.len(), failed.len()));
+    assert_eq!(part.expected.len(), results.len() - failed.len());
+    let is_missing = |a: &String, b: &String| {
+        failed.iter().any(|it| [a, b].iter().all(|id| results[*it].item.tags.iter().skip(2).any(|tag| tag == *id)))
+    };
+    for judgment in &part.judgments {
+        for (place, a) in judgment.stimuli.iter().enumerate() {
+            assert!(judgment.stimuli[place + 1..].iter().all(|b| !is_missing(a, b)), "{:?}", judgment.stimuli);
+        }
+    }
+    // The other pairs are what they were, and people are compared on those alone.
+    assert!(part.expected.iter().all(|(key, value)| whole.expected[key].to_bits() == value.to_bits()));
+    let beside = beside_people(&people, &part).unwrap();
+    assert_eq!(beside.n_not_asked, failed.len());
+    let said = sentences(&study, &part, Some(&beside)).join(" ");
+    assert!(said.contains(&format!("{} pairs have no rating", failed.len())), "{said}");
 }
 
 #[test]
