@@ -10,7 +10,7 @@ SOURCES := $(shell find src public styles tools index.html Trunk.toml Cargo.toml
 timed = @start=$$SECONDS; echo "== $(1)"; { $(2); }; code=$$?; echo "== $(1): $$((SECONDS - start)) s"; exit $$code
 WASM := --target wasm32-unknown-unknown --no-default-features --features web
 
-.PHONY: serve test setup setup-test model model-gemma model-vision model-minilm build fmt lint test-native test-e2e test-real bench bench-browser
+.PHONY: serve test setup setup-test model model-gemma model-vision model-minilm build fmt lint test-native test-e2e test-real bench bench-browser bench-peers
 
 serve: build model model-vision model-minilm
 	@mkdir -p dist/models && for file in $(MODEL) $(VISION_MODEL) $(MINILM); do ln -f models-cache/$$file dist/models/$$file 2>/dev/null || cp models-cache/$$file dist/models/; done
@@ -70,5 +70,9 @@ bench: model
 # The same in headless Chromium, on the processor and on its software adapter: device cards as JSON.
 bench-browser: build model model-vision model-minilm setup-test
 	@cd tests/e2e && LIKEWISE_MODEL=$(CURDIR)/models-cache/$(MODEL) node bench.mjs
+
+# Beside other engines in the same browser, in turns; tests/e2e/peers/README.md says what PEERS holds.
+bench-peers: build model model-vision model-minilm setup-test
+	@cd tests/e2e && LIKEWISE_MODEL=$(CURDIR)/models-cache/$(MODEL) node peers.mjs $(abspath $(PEERS)) $(ROUNDS)
 
 test: setup-test fmt lint test-native test-real test-e2e

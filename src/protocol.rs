@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::eval::bench::{Measures, Part};
-use crate::eval::engine::{Backend, DeviceCheck, EngineInfo, Message, Response, Sampling, TokenStep};
+use crate::eval::engine::{Backend, DeviceCheck, EngineInfo, Prompt, Response, Sampling, TokenStep};
 use crate::eval::item::ItemId;
 use crate::eval::picture_set::PictureSet;
 use crate::eval::run::{ItemResult, Run, RunStatus, Settings};
@@ -61,8 +61,8 @@ pub enum Command {
     Chat {
         /// This command.
         id: CommandId,
-        /// The conversation, the person's turn last.
-        messages: Vec<Message>,
+        /// The conversation with the person's turn last, or the text that a base model goes on with.
+        prompt: Prompt,
         /// How tokens are drawn.
         sampling: Sampling,
         /// Seed.

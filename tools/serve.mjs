@@ -13,9 +13,9 @@ const TYPES = {
 
 /**
  * Starts a server of `folder` under `prefix` ("/" or "/a/b/"); `ranges: false` makes it as plain as the plainest host.
- * `open` reads a file from `start` to `end`; a test's own may break off.
+ * `open` reads a file from `start` to `end`; a test's own may break off. `extra` are headers of every answer.
  */
-export function serve({ folder, port = 0, prefix = "/", ranges = true, open = createReadStream }) {
+export function serve({ folder, port = 0, prefix = "/", ranges = true, open = createReadStream, extra = {} }) {
   const server = createServer((request, response) => {
     const { pathname, search } = new URL(request.url, "http://localhost");
     const path = decodeURIComponent(pathname);
@@ -40,7 +40,7 @@ export function serve({ folder, port = 0, prefix = "/", ranges = true, open = cr
       if (!stat?.isFile()) return fail(404);
       code = 404;
     }
-    const headers = { "content-type": TYPES[extname(file)] ?? "application/octet-stream", "cache-control": "no-cache" };
+    const headers = { ...extra, "content-type": TYPES[extname(file)] ?? "application/octet-stream", "cache-control": "no-cache" };
     if (ranges) headers["accept-ranges"] = "bytes";
     let start = 0, end = stat.size - 1;
     const range = ranges && code === 200 && /^bytes=(\d*)-(\d*)$/.exec(request.headers.range ?? "");

@@ -16,10 +16,9 @@ import pathlib
 import subprocess
 import sys
 
-DOMAINS = ["Mammals", "Vehicles"]
 RESAMPLES = "500"
-PUBLISHED = ["Clothing", "Fruit", "Insects", "KitchenUtensils", "Mammals", "MusicalInstruments", "Professions", "Reptiles",
-             "Vegetables", "Vehicles", "Weapons"]
+DOMAINS = ["Clothing", "Fruit", "Insects", "KitchenUtensils", "Mammals", "MusicalInstruments", "Professions", "Reptiles",
+           "Vegetables", "Vehicles", "Weapons"]
 
 
 def call(headless: str, *arguments: str, given: str = "") -> dict:
@@ -79,7 +78,7 @@ def published(headless: str, data: pathlib.Path) -> None:
     print("| domain | GPT-4 published | recomputed | GPT-3.5 published | recomputed | GPT-4 without the -1 codes | pairs | a rater with the others | GPT-4 with a rater |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     worst = 0.0
-    for domain in PUBLISHED:
+    for domain in DOMAINS:
         raters = json.loads((folder / f"{domain}.json").read_text())
         place = names[domain]
         known = sorted(place)

@@ -1,6 +1,6 @@
 //! The conversation: turns, the tokens of each answer, and words with their probabilities.
 
-use crate::eval::engine::{Finish, Message, Response, Role, TokenStep};
+use crate::eval::engine::{Finish, Message, Prompt, Response, Role, TokenStep};
 use crate::protocol::{CommandId, Event, NoticeKind};
 
 /// One turn.
@@ -82,13 +82,17 @@ impl Chat {
         self.prefill = None;
     }
 
-    /// The conversation as the model reads it; an unanswered question is included, an empty answer is not.
-    pub fn messages(&self) -> Vec<Message> {
-        self.turns
-            .iter()
-            .filter(|turn| !turn.text.is_empty())
-            .map(|turn| Message { role: turn.role, content: turn.text.clone() })
-            .collect()
+    /// The conversation with one more turn of the person, as the model reads it; an empty answer is left out. A model
+    /// that only `continues` reads one text, a line for each turn.
+    pub fn prompt(&self, text: String, continues: bool) -> Prompt {
+        let said = self.turns.iter().filter(|turn| !turn.text.is_empty());
+        if continues {
+            return Prompt::Text(
+                said.map(|turn| turn.text.trim_end()).chain([text.as_str()]).collect::<Vec<_>>().join("\n"),
+            );
+        }
+        let asked = Message { role: Role::User, content: text };
+        Prompt::Chat(said.map(|turn| Message { role: turn.role, content: turn.text.clone() }).chain([asked]).collect())
     }
 
     /// Takes in an event.
@@ -163,6 +167,10 @@ mod tests {
         assert_eq!((chat.turns[1].finish, chat.command), (Some(Finish::Interrupted), None));
         chat.end(Finish::Cancelled);
         assert_eq!(chat.turns[1].finish, Some(Finish::Interrupted), "it had ended before");
-        assert_eq!(chat.messages().len(), 2);
+        let prompt = |continues| chat.prompt("And then?".into(), continues);
+        assert!(
+            matches!(prompt(false), Prompt::Chat(messages) if messages.len() == 3 && messages[2].content == "And then?")
+        );
+        assert_eq!(prompt(true), Prompt::Text("hi\nyes\nAnd then?".into()));
     }
 }

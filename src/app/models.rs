@@ -105,6 +105,11 @@ impl Models {
         });
     }
 
+    /// Whether the loaded file has no chat template: a base model, which goes on with a text and answers nobody.
+    pub fn loaded_is_base(&self) -> bool {
+        self.loaded.as_ref().is_some_and(|loaded| loaded.info.has_chat_template == Some(false))
+    }
+
     /// Takes in an event; `now` in milliseconds.
     pub fn apply(&mut self, event: &Event, now: f64) {
         match event {

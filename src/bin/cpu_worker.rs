@@ -80,6 +80,7 @@ async fn encoder(
         backend: Backend::Cpu,
         adapter: "processor, sentences".to_owned(),
         self_test: SelfTest::Unverified { reason: "no reference values are stored for this file".to_owned() },
+        has_chat_template: None,
     };
     Ok(EncoderEngine::new(encoder, info))
 }

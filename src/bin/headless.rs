@@ -1311,6 +1311,7 @@ async fn pictures(arguments: &Arguments) -> Result<usize, Failure> {
         backend: Backend::Cpu,
         adapter: "processor, pictures".to_owned(),
         self_test: self_test(&network, &identity.self_test),
+        has_chat_template: None,
     };
     accept(&info)?;
     let folder = if matches!(arguments.command, Command::Sight { .. }) { "public" } else { "." };

@@ -85,6 +85,7 @@ impl Loader for VisionLoader {
             backend: Backend::Cpu,
             adapter: "processor, pictures".to_owned(),
             self_test: check,
+            has_chat_template: None,
         };
         let engine = VisionEngine::new(network, info, SitePictures::new(request.site_root.clone()));
         Ok(Loaded { engine, device_bytes: 0, cached: weights.cached, notice: notice_of_cache(&weights) })

@@ -495,6 +495,10 @@ pub struct EngineInfo {
     pub adapter: String,
     /// Verdict of the check after loading.
     pub self_test: SelfTest,
+    /// Whether the file has a chat template of its own; without one, conversations are put in `ChatML`, which a base model
+    /// was not trained on. `None` where nothing is written, and in records made before this was noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub has_chat_template: Option<bool>,
 }
 
 /// Why an engine could not answer one request.

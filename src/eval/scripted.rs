@@ -28,6 +28,7 @@ impl ScriptedEngine {
                 backend: Backend::Scripted,
                 adapter: "a table of answers".to_owned(),
                 self_test: SelfTest::Unverified { reason: "scripted answers are not computed".to_owned() },
+                has_chat_template: None,
             },
             script: Box::new(script),
         }

@@ -122,6 +122,7 @@ fn model(forward: FakeForward) -> LanguageModel<FakeForward> {
         backend: Backend::Scripted,
         adapter: "none".into(),
         self_test: SelfTest::Unverified { reason: "fake".into() },
+        has_chat_template: None,
     };
     LanguageModel::new(forward, Box::new(Bytes), info, vec![EOS])
 }

@@ -180,6 +180,7 @@ impl Opened {
             backend,
             adapter,
             self_test: SelfTest::Unverified { reason: "not checked yet".to_owned() },
+            has_chat_template: Some(!self.codec.template.is_fallback()),
         };
         let stop_ids = self.codec.tokenizer.eos_ids().iter().copied().collect();
         LanguageModel::new(forward, Box::new(self.codec), info, stop_ids)

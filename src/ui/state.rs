@@ -402,9 +402,9 @@ impl State {
 
     /// Asks the model.
     pub fn ask(self, text: String, sampling: Sampling, seed: u64, limit: u32) {
-        let mut messages = self.chat.with_untracked(Chat::messages);
-        messages.push(crate::eval::engine::Message { role: crate::eval::engine::Role::User, content: text.clone() });
-        let id = self.send(|id| Command::Chat { id, messages, sampling, seed, limit, n_top: N_TOP }, None);
+        let continues = self.models.with_untracked(Models::loaded_is_base);
+        let prompt = self.chat.with_untracked(|chat| chat.prompt(text.clone(), continues));
+        let id = self.send(|id| Command::Chat { id, prompt, sampling, seed, limit, n_top: N_TOP }, None);
         if let Some(id) = id {
             self.chat.update(|chat| chat.ask(id, text));
         }

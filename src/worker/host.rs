@@ -195,8 +195,7 @@ impl<L: Loader> Host<L> {
             Command::Load { id, origin, site_root, budget_bytes, checks } => {
                 self.load(id, LoadArguments { origin, files, site_root, budget_bytes, checks }, cancel).await;
             }
-            Command::Chat { id, messages, sampling, seed, limit, n_top } => {
-                let prompt = crate::eval::engine::Prompt::Chat(messages);
+            Command::Chat { id, prompt, sampling, seed, limit, n_top } => {
                 let (stop, allowed) = (Vec::new(), Vec::new());
                 let request = Request::Generate { prompt, sampling, seed, limit, stop, allowed, n_top };
                 self.chat(id, request, cancel).await;

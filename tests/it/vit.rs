@@ -122,6 +122,7 @@ fn the_engine_answers_with_eleven_prompts_whatever_labels_are_asked_for() {
         backend: Backend::Cpu,
         adapter: "a test".to_owned(),
         self_test: SelfTest::Unverified { reason: "a test".to_owned() },
+        has_chat_template: None,
     };
     let mut engine = VisionEngine::new(Network::Clip(Box::new(clip())), info, OnePicture);
     let view = View { source: "a".into(), operation: Operation::Fog, severity: 0, seed: 1, crops: true };

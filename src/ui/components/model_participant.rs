@@ -3,10 +3,10 @@
 use leptos::prelude::*;
 
 use super::progress_bar::ProgressBar;
+use crate::app::models::Models;
 use crate::eval::item::Item;
 use crate::eval::run::{ItemResult, PromptFormat, Run, RunStatus, Settings};
 use crate::eval::tasks::study_participant::ENTRY;
-use crate::formats::catalog::Catalog;
 use crate::protocol::NoticeKind;
 use crate::report::model_participant::{
     MAX_QUESTIONS, ModelTook, Taker, beside_people, figures, items, sentences, taker, took,
@@ -24,13 +24,6 @@ use crate::ui::state::{State, use_state, words_of};
 
 /// Seed of the session that the model takes.
 const SEED: u64 = 1;
-
-/// Whether the loaded model is one of the catalog that has no chat template.
-pub fn loaded_is_base(state: State) -> bool {
-    let id = state.models.with(|models| models.loaded.as_ref().map(|loaded| loaded.info.model_id.clone()));
-    let is_base = |catalog: &Catalog| catalog.models.iter().any(|card| card.base && Some(&card.id) == id.as_ref());
-    state.catalog.with(|catalog| catalog.as_ref().is_some_and(is_base))
-}
 
 /// Every complete run of a model over this study, the newest first.
 async fn taken(state: State, study: &Study) -> Vec<ModelTook> {
@@ -160,7 +153,11 @@ pub fn ModelParticipant(
         Ok(items) if is_pictures => sight.run_task(ENTRY.info.id, &items, SEED),
         Ok(items) => {
             let lines: Result<Vec<String>, _> = items.iter().map(serde_json::to_string).collect();
-            let format = if loaded_is_base(state) { PromptFormat::FewShot } else { PromptFormat::Chat };
+            let format = if state.models.with_untracked(Models::loaded_is_base) {
+                PromptFormat::FewShot
+            } else {
+                PromptFormat::Chat
+            };
             match lines {
                 Ok(lines) => {
                     let settings = Settings { seed: SEED, format, ..Settings::default() };

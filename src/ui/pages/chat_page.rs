@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use super::models_page::NeedsModel;
 use crate::app::chat::{Chat, Turn, Word, words};
+use crate::app::models::Models;
 use crate::eval::engine::{Finish, Role, Sampling, TokenStep};
 use crate::ui::Heading;
 use crate::ui::components::field::{NumberField, SliderField};
@@ -121,6 +122,7 @@ pub fn ChatPage() -> impl IntoView {
     let input = NodeRef::<html::Textarea>::new();
     let busy = move || state.chat.get().command.is_some();
     let ready = move || state.models.get().loaded.is_some();
+    let is_base = move || state.models.with(Models::loaded_is_base);
     let ask = move || {
         let Some(area) = input.get_untracked() else { return };
         let text = area.value().trim().to_owned();
@@ -151,6 +153,9 @@ pub fn ChatPage() -> impl IntoView {
     view! {
         <Heading text="Talk to a model" />
         <NeedsModel what="a conversation" />
+        {move || is_base().then(|| view! {
+            <p data-testid="base-model">"This is a base model: it was not trained to answer and has no form of conversation. It goes on with your text, so begin one."</p>
+        })}
         <div class="columns">
             <section class="stack">
                 <p class="key-line" aria-label="Color key">
@@ -165,7 +170,7 @@ pub fn ChatPage() -> impl IntoView {
                 </ol>
                 <p class="hint" role="status" aria-live="polite" data-testid="chat-status">{move || status.get()}</p>
                 <div class="field">
-                    <label for="chat-input">"Your message"</label>
+                    <label for="chat-input">{move || if is_base() { "Your text" } else { "Your message" }}</label>
                     <textarea id="chat-input" data-testid="chat-input" rows="3" node_ref=input on:keydown=move |event| {
                         if event.key() == "Enter" && !event.shift_key() && !event.is_composing() {
                             event.prevent_default();

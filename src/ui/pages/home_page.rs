@@ -75,7 +75,7 @@ pub fn HomePage() -> impl IntoView {
         </ul>
         <DeviceLine />
         {move || figures.get().filter(|figures| !figures.is_empty()).map(|figures| view! {
-            <section data-testid="demo">{figures.into_iter().map(|figure| view! { <Chart figure=figure /> }).collect_view()}</section>
+            <section class="figures" data-testid="demo">{figures.into_iter().map(|figure| view! { <Chart figure=figure /> }).collect_view()}</section>
         })}
     }
 }

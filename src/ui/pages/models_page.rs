@@ -315,6 +315,7 @@ fn Card(card: ModelCard) -> impl IntoView {
                 <dt>"Quantization"</dt><dd>{card.quantization.clone()}</dd>
                 <dt>"Licence"</dt><dd>{card.licence.clone()}</dd>
                 <dt>"From"</dt><dd>{card.source.clone()}</dd>
+                <dt>"Fetched"</dt><dd>{fetched_from(&card.url)}</dd>
             </dl>
             <button
                 type="button"
@@ -326,6 +327,14 @@ fn Card(card: ModelCard) -> impl IntoView {
                 {move || if is_loaded() { "Load again" } else { "Load" }}
             </button>
         </article>
+    }
+}
+
+/// Who learns of a download.
+fn fetched_from(url: &str) -> String {
+    match url.strip_prefix("https://").and_then(|rest| rest.split('/').next()) {
+        Some(host) => format!("from {host}, which learns your network address; kept in this browser"),
+        None => "from this site; kept in this browser".to_owned(),
     }
 }
 
@@ -431,7 +440,7 @@ pub fn ModelsPage() -> impl IntoView {
             </div>
         </Show>
         <section class="stack">
-            <h2>"From this site"</h2>
+            <h2>"Ready to load"</h2>
             {move || match state.catalog.get() {
                 Some(catalog) => catalog.models.into_iter().map(|card| view! { <Card card=card /> }).collect_view().into_any(),
                 None => view! { <p role="status">"Reading the catalog…"</p> }.into_any(),

@@ -7,6 +7,7 @@ use leptos_router::components::A;
 use leptos_router::hooks::{use_navigate, use_query_map};
 
 use super::run_page::{resume, same_model, status_in_words};
+use crate::app::models::Models;
 use crate::eval::import::items_to_jsonl;
 use crate::eval::overrule::{HumanVerdict, OVERRULE_SCHEMA, agreement, overruled};
 use crate::eval::run::{ItemResult, PromptFormat, Run, RunStatus, Settings};
@@ -23,7 +24,6 @@ use crate::store::{Collection, Record};
 use crate::ui::charts::Chart;
 use crate::ui::components::counts::Counts;
 use crate::ui::components::item_view::ItemView;
-use crate::ui::components::model_participant::loaded_is_base;
 use crate::ui::download;
 use crate::ui::state::{State, use_state, words_of};
 use crate::ui::{Heading, to};
@@ -137,7 +137,7 @@ fn model_shift_button(run: &Run, results: &[ItemResult]) -> Option<impl IntoView
         let run = run.clone();
         Memo::new(move |_| {
             let loaded = state.models.with(|models| models.loaded.is_some());
-            (loaded && !same_model(state, &run)).then(|| loaded_is_base(state))
+            (loaded && !same_model(state, &run)).then(|| state.models.with(Models::loaded_is_base))
         })
     };
     let start = move |_| {

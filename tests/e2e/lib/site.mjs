@@ -1,5 +1,5 @@
 // The built site under a sub-path on the plainest of servers: no byte ranges, no rewrites.
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,6 +14,8 @@ export const VISION_PATH = resolve(process.env.LIKEWISE_VISION_MODEL ?? join(ROO
 export const GOLDEN = join(ROOT, "tests/golden/models");
 export const MINILM_FILE = "all-MiniLM-L6-v2.safetensors";
 export const MINILM_PATH = resolve(process.env.LIKEWISE_MINILM ?? join(ROOT, "models-cache", MINILM_FILE));
+export const GEMMA_FILE = "gemma-3-270m-q4_k_m.gguf";
+export const GEMMA_PATH = resolve(process.env.LIKEWISE_GEMMA ?? join(ROOT, "models-cache", GEMMA_FILE));
 export const DIST = resolve(process.env.SITE_DIST ?? join(ROOT, "dist"));
 
 /**
@@ -26,12 +28,14 @@ export async function startSite({ model = false, ranges = false, open } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "likewise-site-"));
   for (const name of readdirSync(DIST)) if (name !== "models") symlinkSync(join(DIST, name), join(folder, name));
   mkdirSync(join(folder, "models"));
+  // The catalog sends visitors to another host for this one; tests stay here.
+  const catalog = readFileSync(join(DIST, "models", "catalog.json"), "utf8").replace(/https:[^"]*\/(?=gemma-3-270m)/, "models/");
+  writeFileSync(join(folder, "models", "catalog.json"), catalog);
+  const weights = { [MODEL_FILE]: MODEL_PATH, [VISION_FILE]: VISION_PATH, [MINILM_FILE]: MINILM_PATH, [GEMMA_FILE]: GEMMA_PATH };
   for (const name of readdirSync(join(DIST, "models"))) {
-    if (![MODEL_FILE, VISION_FILE, MINILM_FILE].includes(name)) symlinkSync(join(DIST, "models", name), join(folder, "models", name));
+    if (!(name in weights) && name !== "catalog.json") symlinkSync(join(DIST, "models", name), join(folder, "models", name));
   }
-  symlinkSync(MODEL_PATH, join(folder, "models", MODEL_FILE));
-  if (existsSync(VISION_PATH)) symlinkSync(VISION_PATH, join(folder, "models", VISION_FILE));
-  if (existsSync(MINILM_PATH)) symlinkSync(MINILM_PATH, join(folder, "models", MINILM_FILE));
+  for (const [name, path] of Object.entries(weights)) if (existsSync(path)) symlinkSync(path, join(folder, "models", name));
   const site = await serve({ folder, prefix: PREFIX, ranges, open });
   return { url: site.url, close: async () => { await site.close(); rmSync(folder, { recursive: true }); } };
 }

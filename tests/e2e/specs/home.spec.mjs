@@ -24,6 +24,26 @@ for (const project of ["cpu", "gpu"]) {
   });
 }
 
+test("until the page's code is there a sentence says what is coming, and then it is gone", async () => {
+  const site = await startSite();
+  const browser = await startBrowser("cpu");
+  try {
+    const { page, settle } = await openPage(browser, site);
+    let arrive;
+    const held = new Promise((resolve) => { arrive = resolve; });
+    await page.route(/app.*_bg\.wasm$/, async (route) => { await held; await route.continue(); });
+    await page.goto(site.url, { waitUntil: "commit" });
+    await page.getByText("The page is being fetched").waitFor();
+    arrive();
+    await page.getByRole("heading", { level: 1 }).waitFor();
+    assert.equal(await page.locator("#before").count(), 0);
+    settle();
+  } finally {
+    await browser.close();
+    await site.close();
+  }
+});
+
 test("every page opens directly under a sub-path, with a heading and no error", async () => {
   const site = await startSite();
   const browser = await startBrowser("cpu");
