@@ -7,7 +7,7 @@ HEADLESS is a built `headless`; DATA holds `leuven_pairwise/<Domain>.json` (name
 `src/eval/stimuli.rs` reads them), the published maps and correlations of Han et al. 2023 beside them, and
 `wordsim/EN-WS-353-ALL.txt`. KEEP is a folder for what `headless` answers: a run that was interrupted goes on, and several
 may work at once. A MODEL is a GGUF file, one with `:few-shot` behind it (a base model, asked with worked examples), or a
-sentence encoder (a folder, or one safetensors file). Every number is computed by `headless`; this script only asks and writes rows.
+sentence encoder (a folder, or one safetensors file). `KEEP/similarity.csv` gets every layer. Every number is computed by `headless`; this script only asks and writes rows.
 """
 
 import csv
@@ -48,22 +48,65 @@ def asked(headless: str, keep: pathlib.Path, model: str, reference: pathlib.Path
     return json.loads(kept.read_text())
 
 
-def rows_of(found: dict) -> list[str]:
+def picked(found: dict) -> list[tuple[str, dict]]:
+    """What is reported of an answer: the layer fixed beforehand, the best one and the last, or the one value there is."""
     points = [point for point in found["points"] if "value" in point]
-    failed = f"{found['n_failed']} items, {len(found['points']) - len(points)} layers"
     if len(points) <= 1:
-        picked = [({"pair_rating": "ratings"}.get(found["task"], found["task"]), point) for point in points]
-    else:
-        last = points[-1]["layer"]
-        fixed = min(points, key=lambda point: abs(point["layer"] - last * 2 // 3))
-        best = max(points, key=lambda point: point["value"])
-        picked = [(f"states, layer {fixed['layer']} of {last}", fixed), (f"states, layer {best['layer']} (best)", best),
-                  (f"states, layer {last} (last)", points[-1])]
+        return [({"pair_rating": "ratings"}.get(found["task"], found["task"]), point) for point in points]
+    last = points[-1]["layer"]
+    fixed = min(points, key=lambda point: abs(point["layer"] - last * 2 // 3))
+    best = max(points, key=lambda point: point["value"])
+    return [(f"states, layer {fixed['layer']} of {last}", fixed), (f"states, layer {best['layer']} (best)", best),
+            (f"states, layer {last} (last)", points[-1])]
+
+
+def failed(found: dict) -> str:
+    n_points = sum("value" in point for point in found["points"])
+    return f"{found['n_failed']} items, {len(found['points']) - n_points} layers"
+
+
+def rows_of(found: dict) -> list[str]:
     return [
         f"| {found['model']} | {name} | {number(point['value'])} | {interval(point)} | {number(point['with_mean'])} | "
-        f"{point['n_pairs']} pairs, {point['n_words']} words | {failed} |"
-        for name, point in picked
+        f"{point['n_pairs']} pairs, {point['n_words']} words | {failed(found)} |"
+        for name, point in picked(found)
     ]
+
+
+def overview(domains: dict[str, list[dict]]) -> None:
+    """One row a domain: the first value reported of each answer."""
+    answers = next(iter(domains.values()))
+    names = [f"{found['model']}, {picked(found)[0][0]}" for found in answers]
+    print(f"| domain | raters | pairs | a rater with the others | {' | '.join(names)} |")
+    print("| --- | --- | --- | --- |" + " --- |" * len(names))
+    for domain, answers in domains.items():
+        first = [picked(found)[0][1] for found in answers]
+        cells = [f"{number(point['value'])} ({interval(point)})" for point in first]
+        pairs = "–".join(str(n) for n in sorted({point["n_pairs"] for point in first}))
+        print(f"| {domain} | {answers[0]['n_raters']} | {pairs} | {number(answers[0]['ceiling']['lower'])} | {' | '.join(cells)} |")
+    values = [[picked(answers[i])[0][1]["value"] for answers in domains.values()] for i in range(len(names))]
+    means = " | ".join(number(sum(column) / len(column)) for column in values)
+    ceiling = sum(answers[0]["ceiling"]["lower"] for answers in domains.values()) / len(domains)
+    print(f"| mean of domains | | | {number(ceiling)} | {means} |")
+    print("\nFailed: " + "; ".join(sorted({f"{failed(found)} ({found['model']})" for answers in domains.values() for found in answers})) + ".")
+
+
+def whole_table(domains: dict[str, list[dict]], path: pathlib.Path) -> None:
+    """Every value with its interval and counts, a row for each layer."""
+    columns = ["rho_single_raters", "low", "high", "rho_mean_of_raters", "n_pairs", "n_words"]
+    with open(path, "w", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(["reference", "reference_sha256", "model", "weights_sha256", "task", "task_version", "few_shot", "layer", *columns,
+                      "n_failed", "n_raters", "ceiling_lower", "ceiling_upper"])
+        for reference, answers in domains.items():
+            for found in answers:
+                ceiling = found["ceiling"] or {"lower": None, "upper": None}
+                for point in found["points"]:
+                    values = [point.get(key) for key in ("value", "low", "high", "with_mean", "n_pairs", "n_words")]
+                    values = [round(value, 6) if isinstance(value, float) else value for value in values]
+                    out.writerow([reference, found["reference_sha256"], found["model"], found.get("weights_sha256"), found["task"],
+                                  found.get("task_version"), found.get("few_shot"), point["layer"], *values, found["n_failed"],
+                                  found["n_raters"], *(value and round(value, 6) for value in ceiling.values())])
 
 
 def published(headless: str, data: pathlib.Path) -> None:
@@ -123,16 +166,15 @@ def main() -> None:
                 if wanted == ask:
                     asked(headless, keep, model, reference, ask)
     published(headless, data)
-    for reference in references:
+    found = {reference.stem: [asked(headless, keep, model, reference, ask) for model, ask in asks] for reference in references}
+    whole_table(found, keep / "similarity.csv")
+    print("\n### Leuven, eleven domains\n")
+    overview({domain: found[domain] for domain in DOMAINS})
+    for reference in references[len(DOMAINS):]:
         print(f"\n### {reference.stem}\n")
-        answers = [asked(headless, keep, model, reference, ask) for model, ask in asks]
-        found = answers[0]
-        if found["ceiling"]:
-            print(f"{found['n_raters']} raters; noise ceiling {number(found['ceiling']['lower'])} (a rater with the mean of the others) "
-                  f"to {number(found['ceiling']['upper'])}; two raters agree at {number(found['between_raters'])}.\n")
         print("| model | measure | rho with single raters | 95 % interval over words | rho with their mean | n | failed |")
         print("| --- | --- | --- | --- | --- | --- | --- |")
-        for answer in answers:
+        for answer in found[reference.stem]:
             print("\n".join(rows_of(answer)))
 
 
