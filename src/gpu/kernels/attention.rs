@@ -5,7 +5,11 @@ use crate::gpu::recording::Recording;
 use crate::gpu::tensor::{Layout, Tensor};
 
 use super::heads::{Heads, PLACE, check_places};
-use super::{check_f32, check_state};
+use super::{check_f32, check_state, groups};
+
+/// The shader for adapters that compute on the processor.
+pub static LANES: Kernel =
+    Kernel { name: "attention_lanes", sources: &[PLACE, include_str!("attention_lanes.wgsl")], ..KERNEL };
 
 /// The shader.
 pub static KERNEL: Kernel = Kernel {
@@ -14,6 +18,9 @@ pub static KERNEL: Kernel = Kernel {
     bindings: &[Access::Read, Access::Write, Access::Read, Access::Read, Access::Read, Access::Read],
     params_size: 32,
 };
+
+/// llvmpipe ends all loops of a lane after so many turns together.
+const MAX_TURNS: usize = 65_535;
 
 /// `q: F32[M, n_heads * head_dim]` against the caches of keys and values `F32[max_pos, n_kv_heads * head_dim]`; a
 /// row sees what `places: U32[M, 4]` says (see [`super::split_heads`]), or the last of it within its window. Gives the
@@ -52,7 +59,13 @@ pub fn record(
         0,
     ];
     let bindings = [(q, 0), (&out, 0), (state, 0), (cache.0, 0), (cache.1, 0), (places, 0)];
-    rec.dispatch(&KERNEL, &params, &bindings, [n_heads as u32, m as u32, 1]);
+    // Turns of all loops of a lane that sees the whole cache.
+    let turns = cache.0.rows().div_ceil(8) * (head_dim / 2 + 1) + head_dim;
+    if rec.is_software() && turns < MAX_TURNS {
+        rec.dispatch(&LANES, &params, &bindings, [groups(m * n_heads, 4), 1, 1]);
+    } else {
+        rec.dispatch(&KERNEL, &params, &bindings, [n_heads as u32, m as u32, 1]);
+    }
     out
 }
 

@@ -5,7 +5,7 @@ use crate::gpu::kernel::{Access, Kernel};
 use crate::gpu::recording::Recording;
 use crate::gpu::tensor::{Layout, Tensor};
 
-use super::{check_f32, check_state};
+use super::{check_f32, check_state, groups};
 
 const SHARED: &str = include_str!("prelude/head_vector.wgsl");
 pub(super) const PLACE: &str = include_str!("prelude/place.wgsl");
@@ -17,6 +17,10 @@ pub static SPLIT: Kernel = Kernel {
     bindings: &[Access::Read, Access::Write, Access::Read, Access::Write, Access::Write, Access::Read, Access::Read],
     params_size: 48,
 };
+
+/// The shader for several rows on adapters that compute on the processor.
+pub static SPLIT_LANES: Kernel =
+    Kernel { name: "split_heads_lanes", sources: &[SHARED, PLACE, include_str!("split_heads_lanes.wgsl")], ..SPLIT };
 
 /// The shader for one row.
 pub static ATTEND_ONE: Kernel = Kernel {
@@ -130,7 +134,12 @@ pub fn split_heads(
         0,
     ];
     let bindings = [(qkv, 0), (&out, 0), (state, 0), (cache.0, 0), (cache.1, 0), (&heads.vectors, 0), (places, 0)];
-    rec.dispatch(&SPLIT, &params, &bindings, [(heads.n_heads + 2 * heads.n_kv_heads) as u32, m as u32, 1]);
+    let n_heads = heads.n_heads + 2 * heads.n_kv_heads;
+    if rec.is_software() {
+        rec.dispatch(&SPLIT_LANES, &params, &bindings, [groups(m * n_heads, 4), 1, 1]);
+    } else {
+        rec.dispatch(&SPLIT, &params, &bindings, [n_heads as u32, m as u32, 1]);
+    }
     out
 }
 

@@ -37,15 +37,19 @@ pub use target_logprobs::record as target_logprobs;
 pub fn all() -> Vec<&'static Kernel> {
     let mut all = vec![
         &rms_norm::KERNEL,
+        &rms_norm::LANES,
         &heads::SPLIT,
+        &heads::SPLIT_LANES,
         &heads::ATTEND_ONE,
         &attention::KERNEL,
+        &attention::LANES,
         &add::KERNEL,
         &gated::KERNEL,
         &take_rows::KERNEL,
         &pool_rows::KERNEL,
         &draw::KERNEL,
         &target_logprobs::KERNEL,
+        &target_logprobs::LANES,
     ];
     all.extend(
         [&embed::KERNELS, &matvec::KERNELS, &matvec::SETTLED, &matmul::TILED, &matmul::WIDE].into_iter().flatten(),

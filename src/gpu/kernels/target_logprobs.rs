@@ -4,7 +4,7 @@ use crate::gpu::kernel::{Access, Kernel};
 use crate::gpu::recording::Recording;
 use crate::gpu::tensor::{Layout, Tensor};
 
-use super::{REDUCE, check_f32, check_state};
+use super::{REDUCE, check_f32, check_state, groups};
 
 /// The shader.
 pub static KERNEL: Kernel = Kernel {
@@ -13,6 +13,10 @@ pub static KERNEL: Kernel = Kernel {
     bindings: &[Access::Read, Access::Write, Access::Read, Access::Read],
     params_size: 16,
 };
+
+/// The shader for adapters that compute on the processor.
+pub static LANES: Kernel =
+    Kernel { name: "target_logprobs_lanes", sources: &[include_str!("target_logprobs_lanes.wgsl")], ..KERNEL };
 
 /// For each of `pairs: U32[P, 2]` of a row of `logits: F32[M, V]` and a token: natural log-probability of the token and
 /// log-sum-exp of the row, `F32[P, 2]`. Pairs of rows that are not in use are skipped.
@@ -24,7 +28,11 @@ pub fn record(rec: &mut Recording, logits: &Tensor, pairs: &Tensor, state: &Tens
     rec.check(ok, KERNEL.name, || format!("logits {:?}, pairs {:?}", logits.shape(), pairs.shape()));
     let out = rec.scratch("logprobs", &[n_pairs, 2], Layout::F32);
     let bindings = [(logits, 0), (&out, 0), (state, 0), (pairs, 0)];
-    rec.dispatch(&KERNEL, &[v as u32, m as u32, 0, 0], &bindings, [n_pairs as u32, 1, 1]);
+    if rec.is_software() && v.is_multiple_of(16) {
+        rec.dispatch(&LANES, &[v as u32, m as u32, n_pairs as u32, 0], &bindings, [groups(m, 4), 1, 1]);
+    } else {
+        rec.dispatch(&KERNEL, &[v as u32, m as u32, 0, 0], &bindings, [n_pairs as u32, 1, 1]);
+    }
     out
 }
 
