@@ -5,6 +5,7 @@
 //! ends with the step to the next, and several are in flight before the first is read back.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 
 use crate::eval::engine::{Control, EngineError, Gemm, KernelTime, Sampling, Steering, TokenCost, Work};
 use crate::gpu::kernels::draw::{self, DRAWN_LEN, MAX_STOP, MAX_TOP, RULE_LEN};
@@ -59,12 +60,15 @@ struct Pass {
     /// `U32[rows, 4]`, see [`split_heads`](crate::gpu::kernels::split_heads).
     places: Tensor,
     prepared: Prepared,
-    /// Logits of some of its rows.
-    head: Head,
+    /// Rows that `take` copies to the head, `U32[HEAD_ROWS]` or one; those past the end it leaves as they are.
+    taken: Tensor,
+    take: Prepared,
+    head: Rc<Head>,
 }
 
-/// The output head over some rows of a pass, with its own tensors.
+/// The output head over rows taken from passes, with its own tensors.
 struct Head {
+    /// What passes left, `F32[HEAD_ROWS, n_embd]`, or one row.
     rows: Tensor,
     pairs: Tensor,
     prepared: Prepared,
@@ -72,6 +76,16 @@ struct Head {
     logits: Tensor,
     /// `F32[PAIRS, 2]`: log-probability and log-sum-exp.
     logprobs: Tensor,
+}
+
+/// What is asked of the head, for rows of several pieces together.
+#[derive(Default)]
+struct Asked {
+    n_rows: usize,
+    /// A row of the head and a token.
+    pairs: Vec<[u32; 2]>,
+    /// Where the log-probability of each pair is added.
+    sums: Vec<usize>,
 }
 
 /// A row that is read: token, place, and the tokens whose probability after it is wanted, with where they are added.
@@ -214,22 +228,29 @@ impl GpuForward {
         Ok(())
     }
 
-    fn record(&self, rows: usize) -> Result<Pass, GpuError> {
+    fn record(&self, rows: usize, head: &Rc<Head>) -> Result<Pass, GpuError> {
         let words = |name: &str, shape: &[usize]| self.gpu.create(name, shape, Layout::U32);
         let (tokens, places) = (words("tokens", &[rows])?, words("places", &[rows, 4])?);
         let mut rec = Recording::suiting(&self.gpu);
         let x = self.decoder.forward(&mut rec, &tokens, &places, &self.state);
         rec.keep(&x);
         let prepared = prepare(&self.gpu, &rec)?;
-        let (taken, pairs) = (words("head_rows", &[HEAD_ROWS.min(rows)])?, words("pairs", &[PAIRS, 2])?);
+        let taken = words("taken", &[head.rows.rows()])?;
         let mut rec = Recording::suiting(&self.gpu);
-        let some = take_rows::record(&mut rec, &x, &taken, &self.head_state);
-        let logits = self.decoder.head(&mut rec, &some, &self.head_state);
+        take_rows::record(&mut rec, &x, &taken, &head.rows);
+        let take = prepare(&self.gpu, &rec)?;
+        Ok(Pass { rows, tokens, places, prepared, taken, take, head: Rc::clone(head) })
+    }
+
+    fn record_head(&self, n_rows: usize) -> Result<Head, GpuError> {
+        let rows = self.gpu.create("head_rows", &[n_rows, self.decoder.spec.n_embd], Layout::F32)?;
+        let pairs = self.gpu.create("pairs", &[PAIRS, 2], Layout::U32)?;
+        let mut rec = Recording::suiting(&self.gpu);
+        let logits = self.decoder.head(&mut rec, &rows, &self.head_state);
         let logprobs = target_logprobs::record(&mut rec, &logits, &pairs, &self.head_state);
         rec.keep(&logits);
         rec.keep(&logprobs);
-        let head = Head { rows: taken, pairs, prepared: prepare(&self.gpu, &rec)?, logits, logprobs };
-        Ok(Pass { rows, tokens, places, prepared, head })
+        Ok(Head { rows, pairs, prepared: prepare(&self.gpu, &rec)?, logits, logprobs })
     }
 
     /// Wall time of one step of what `submit` does `steps` times, in milliseconds, from enough steps to tell.
@@ -264,9 +285,10 @@ impl GpuForward {
         let flops_a_row = 2.0 * self.decoder.weights.layers.iter().map(of_layer).sum::<f64>();
         let flops_of_head = 2.0 * values(&[&self.decoder.weights.output]);
         let mut best: Option<Gemm> = None;
+        // Its own, so that a measurement leaves no memory behind.
+        let head = Rc::new(self.record_head(1)?);
         for rows in GEMM_ROWS {
-            // Its own, so that a measurement leaves no memory behind.
-            let pass = self.record(rows)?;
+            let pass = self.record(rows, &head)?;
             self.gpu.write_u32(&self.state, 0, &[0, rows as u32, 0, 0])?;
             let mut millis = 0.0;
             for (name, _) in pass.prepared.kernels() {
@@ -311,7 +333,13 @@ impl GpuForward {
         if let Some(index) = self.passes.iter().position(|pass| pass.rows == rows) {
             return Ok(index);
         }
-        self.passes.push(self.record(rows)?);
+        // Passes of several rows share a head, so that what is asked of it may come from pieces of any length.
+        let n_head = if rows == 1 { 1 } else { HEAD_ROWS };
+        let head = match self.passes.iter().find(|pass| pass.head.rows.rows() == n_head) {
+            Some(pass) => Rc::clone(&pass.head),
+            None => Rc::new(self.record_head(n_head)?),
+        };
+        self.passes.push(self.record(rows, &head)?);
         Ok(self.passes.len() - 1)
     }
 
@@ -325,14 +353,23 @@ impl GpuForward {
         self.gpu.submit(&pass.prepared, 1)
     }
 
-    /// Asks for logits of rows of the piece just read, and log-probabilities of pairs of one of these and a token.
-    fn submit_head(&self, head: &Head, rows: &[u32], pairs: &[[u32; 2]]) -> Result<Readback, GpuError> {
+    /// Leaves rows of the piece just read for the head, from its row `first` on.
+    fn submit_take(&self, pass: &Pass, first: usize, rows: &[u32]) -> Result<(), GpuError> {
+        let mut taken = vec![u32::MAX; pass.taken.len()];
+        for (place, row) in taken.iter_mut().skip(first).zip(rows) {
+            *place = *row;
+        }
+        self.gpu.write_u32(&pass.taken, 0, &taken)?;
+        self.gpu.submit(&pass.take, 1)
+    }
+
+    /// Asks for logits of the rows left for the head, and log-probabilities of pairs of one of these and a token.
+    fn submit_head(&self, head: &Head, n_rows: usize, pairs: &[[u32; 2]]) -> Result<Readback, GpuError> {
         let mut all = [[u32::MAX, 0]; PAIRS];
         for (place, pair) in all.iter_mut().zip(pairs) {
             *place = *pair;
         }
-        self.gpu.write_u32(&self.head_state, 0, &[0, rows.len() as u32, 0, 0])?;
-        self.gpu.write_u32(&head.rows, 0, rows)?;
+        self.gpu.write_u32(&self.head_state, 0, &[0, n_rows as u32, 0, 0])?;
         self.gpu.write_u32(&head.pairs, 0, all.as_flattened())?;
         self.gpu.submit_and_read(&head.prepared, 1, &head.logprobs, 0..2 * PAIRS)
     }
@@ -353,7 +390,7 @@ impl GpuForward {
         control: &Control<'_>,
     ) -> Result<(), EngineError> {
         let mut in_flight: VecDeque<(Readback, Vec<usize>)> = VecDeque::new();
-        let (mut done, mut unwaited) = (0, 0);
+        let (mut done, mut unwaited, mut asked) = (0, 0, Asked::default());
         while done < rows.len() || !in_flight.is_empty() {
             if control.cancel.is_cancelled() {
                 return Err(EngineError::Cancelled);
@@ -372,42 +409,42 @@ impl GpuForward {
             }
             let started = (control.now)();
             let rest = rows.get(done..).unwrap_or_default();
-            // The pass of one row sees all of the cache before it, other branches too.
-            let is_branched = rest.first().is_some_and(|row| row.place != PLAIN);
-            let index = self.pass_for(rest.len().max(if is_branched { 2 } else { 1 }))?;
+            // The pass of one row sees all of the cache before it, other branches too, and has a head of its own.
+            let index = self.pass_for(rest.len().max(2))?;
             let Some(pass) = self.passes.get(index) else { return Err(EngineError::EmptyInput) };
             let piece = rest.get(..pass.rows.min(rest.len())).unwrap_or_default();
             self.submit_piece(pass, slot + done, piece)?;
-            let asked = piece.iter().enumerate().filter(|(_, row)| !row.targets.is_empty());
-            let (mut taken, mut pairs, mut places) = (Vec::new(), Vec::new(), Vec::new());
-            for (place, row) in asked {
+            done += piece.len();
+            // The head reads all of its weights for however few rows: it waits until they are as many as it takes.
+            let (mut first, mut taken) = (asked.n_rows, Vec::new());
+            for (place, row) in piece.iter().enumerate() {
+                let mut is_taken = false;
                 for &(token, sum) in &row.targets {
-                    if pairs.len() == PAIRS {
-                        in_flight
-                            .push_back((self.submit_head(&pass.head, &taken, &pairs)?, std::mem::take(&mut places)));
+                    let is_full = asked.pairs.len() == PAIRS || !is_taken && asked.n_rows == pass.head.rows.rows();
+                    if is_full {
+                        self.submit_take(pass, first, &taken)?;
+                        let Asked { n_rows, pairs, sums } = std::mem::take(&mut asked);
+                        in_flight.push_back((self.submit_head(&pass.head, n_rows, &pairs)?, sums));
+                        (first, is_taken) = (0, false);
                         taken.clear();
-                        pairs.clear();
                     }
-                    if taken.last() != Some(&(place as u32)) {
-                        if taken.len() == pass.head.rows.len() {
-                            in_flight.push_back((
-                                self.submit_head(&pass.head, &taken, &pairs)?,
-                                std::mem::take(&mut places),
-                            ));
-                            taken.clear();
-                            pairs.clear();
-                        }
+                    if !is_taken {
                         taken.push(place as u32);
+                        asked.n_rows += 1;
+                        is_taken = true;
                     }
-                    pairs.push([taken.len() as u32 - 1, token]);
-                    places.push(sum);
+                    asked.pairs.push([asked.n_rows as u32 - 1, token]);
+                    asked.sums.push(sum);
                 }
             }
-            if !pairs.is_empty() {
-                in_flight.push_back((self.submit_head(&pass.head, &taken, &pairs)?, places));
+            if !taken.is_empty() {
+                self.submit_take(pass, first, &taken)?;
+            }
+            if done == rows.len() && asked.n_rows > 0 {
+                let Asked { n_rows, pairs, sums } = std::mem::take(&mut asked);
+                in_flight.push_back((self.submit_head(&pass.head, n_rows, &pairs)?, sums));
             }
             let n_read = piece.len();
-            done += n_read;
             unwaited += 1;
             // The first piece is waited for, so that the next ones are as long as they should be; the others so that a
             // cancel is heard where nothing is asked of many pieces.
@@ -508,7 +545,8 @@ impl Forward for GpuForward {
             self.submit_piece(pass, pos + done, &piece)?;
             done += piece.len();
             if done >= tokens.len() {
-                self.submit_head(&pass.head, &[piece.len() as u32 - 1], &[])?;
+                self.submit_take(pass, 0, &[piece.len() as u32 - 1])?;
+                self.submit_head(&pass.head, 1, &[])?;
                 let logits = self.gpu.read_f32(&pass.head.logits, 0..self.n_vocab()).await?;
                 progress(done);
                 return Ok(logits);
@@ -552,11 +590,12 @@ impl Forward for GpuForward {
             let rest = tokens.get(done..).unwrap_or_default();
             let index = self.pass_for(rest.len().min(HEAD_ROWS))?;
             let Some(pass) = self.passes.get(index) else { return Err(EngineError::EmptyInput) };
-            let n = pass.head.rows.len().min(rest.len());
+            let n = pass.head.rows.rows().min(pass.rows).min(rest.len());
             let piece: Vec<Row> = rest.iter().take(n).map(|&token| plain_row(token, Vec::new())).collect();
             self.submit_piece(pass, pos + done, &piece)?;
             let taken: Vec<u32> = (0..n as u32).collect();
-            self.submit_head(&pass.head, &taken, &[])?;
+            self.submit_take(pass, 0, &taken)?;
+            self.submit_head(&pass.head, n, &[])?;
             let logits = self.gpu.read_f32(&pass.head.logits, 0..n * n_vocab).await?;
             for (logits, &target) in logits.chunks_exact(n_vocab).zip(targets.get(done..).unwrap_or_default()) {
                 scored.push(TargetLogprob::of(logits, target, n_top)?);

@@ -1,13 +1,12 @@
-// out[m] = x[rows[m]].
+// out[m] = x[rows[m]], for rows that x has.
 struct Params { cols: u32, n: u32, pad0: u32, pad1: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
-@group(0) @binding(3) var<storage, read> state: array<u32>;
-@group(0) @binding(4) var<storage, read> rows: array<u32>;
+@group(0) @binding(3) var<storage, read> rows: array<u32>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-  if (id.x >= params.cols || id.y >= state[1]) { return; }
-  out[id.y * params.cols + id.x] = x[min(rows[id.y], params.n - 1u) * params.cols + id.x];
+  if (id.x >= params.cols || rows[id.y] >= params.n) { return; }
+  out[id.y * params.cols + id.x] = x[rows[id.y] * params.cols + id.x];
 }
