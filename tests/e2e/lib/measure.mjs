@@ -3,7 +3,10 @@ import { openPage, startBrowser } from "./browser.mjs";
 
 const MINUTE = 60_000;
 
-/** The device card of the default model, with the seconds of a cold load and the worker's heap in bytes. */
+/**
+ * The device card of the default model, with the seconds of a cold load, the worker's heap in bytes, and the page's words
+ * for the best products of matrices of the same run and the share of them that scoring reaches.
+ */
 export async function measure(site, project) {
   const browser = await startBrowser(project);
   const { page, context, id } = await openPage(browser, site);
@@ -18,7 +21,8 @@ export async function measure(site, project) {
   await id("measures").waitFor({ timeout: 10 * MINUTE });
   await id("copy-measures").click();
   const card = await page.evaluate(() => navigator.clipboard.readText());
+  const products = (await id("gemm").count()) ? await id("gemm").textContent() : null;
   const heap = await id("heap").getAttribute("data-bytes").catch(() => null);
   await browser.close();
-  return { project, cold_load_seconds: load, heap_bytes: Number(heap), ...JSON.parse(card) };
+  return { project, cold_load_seconds: load, heap_bytes: Number(heap), products, ...JSON.parse(card) };
 }
