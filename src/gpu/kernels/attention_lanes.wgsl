@@ -1,6 +1,6 @@
-// Attention of row m over what it may see of the cache, for adapters that compute on the processor: a lane takes a query
-// head of a row through all of the keys, and none waits for another, since barriers and shared memory cost more there than
-// all of the arithmetic. Keys are taken eight at a time with a running maximum and sum (online softmax, Milakov and
+// Attention of row m over what it may see of the cache, for adapters that compute on the processor: a lane takes a
+// query head of a row through all of the keys, and none waits for another, since barriers and shared memory cost more
+// there than all of the arithmetic. Keys are taken eight at a time with a running maximum and sum (online softmax, Milakov and
 // Gimelshein 2018); what is accumulated stands in out.
 struct Params { heads: u32, kv_heads: u32, dim: u32, rows: u32, max_pos: u32, scale: f32, window: u32, pad: u32 }
 @group(0) @binding(0) var<uniform> params: Params;

@@ -1,5 +1,5 @@
-// As rms_norm, for adapters that compute on the processor and rows of whole fours: a lane takes a row, and none waits for
-// another.
+// As rms_norm, for adapters that compute on the processor and rows of whole fours: a lane takes a row, and none waits
+// for another.
 struct Params { quads: u32, rows: u32, eps: f32, added: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;

@@ -1,6 +1,6 @@
-// As target_logprobs, for adapters that compute on the processor and rows of whole sixteens: a lane takes a row of logits
-// and then all of its targets, and none waits for another. Sums are compensated (Kahan 1965). Sixteen at a time, because
-// llvmpipe ends a lane's loops after 65535 turns in all.
+// As target_logprobs, for adapters that compute on the processor and rows of whole sixteens: a lane takes a row of
+// logits and then all of its targets, and none waits for another. Sums are compensated (Kahan 1965). Sixteen at a time,
+// because llvmpipe ends a lane's loops after 65535 turns in all.
 struct Params { cols: u32, rows: u32, pairs: u32, pad: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
