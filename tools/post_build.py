@@ -21,7 +21,7 @@ import sys
 
 ROUTES = ["models", "chat", "tasks", "run", "sight", "suite", "results", "similarity", "judge", "build", "class", "lesson", "data", "about"]
 MODEL_FILES = {".gguf", ".safetensors"}
-WORKERS = ["worker", "cpu_worker", "vision_worker", "analysis"]
+WORKERS = ["worker", "cpu_worker", "vision_worker", "clip_worker", "analysis"]
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 # A host sends 404.html at the address that was asked for, at any depth. The site's root is the nearest folder above

@@ -61,7 +61,7 @@ use likewise::study::gathering::{Gathered, Merged};
 use likewise::study::simulation::Simulation;
 use likewise::study::study::Study;
 use likewise::vision::efficientnet::EfficientNet;
-use likewise::vision::engine::{Network, Pictures, VisionEngine, self_test};
+use likewise::vision::engine::{Pictures, VisionEngine, self_test};
 use likewise::vision::picture::Picture;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
@@ -1315,11 +1315,7 @@ async fn pictures(arguments: &Arguments) -> Result<usize, Failure> {
     };
     accept(&info)?;
     let folder = if matches!(arguments.command, Command::Sight { .. }) { "public" } else { "." };
-    let mut engine = VisionEngine::new(
-        Network::EfficientNet(Box::new(network)),
-        info,
-        FolderPictures { folder: folder.into(), set: BTreeMap::new() },
-    );
+    let mut engine = VisionEngine::new(network, info, FolderPictures { folder: folder.into(), set: BTreeMap::new() });
     match &arguments.command {
         Command::Sight { severities, set, crops, functions, threshold, out } => {
             let functions = functions_of(functions)?;
@@ -1372,7 +1368,7 @@ async fn pictures(arguments: &Arguments) -> Result<usize, Failure> {
 }
 
 async fn classify(
-    engine: &mut VisionEngine<FolderPictures>,
+    engine: &mut VisionEngine<EfficientNet, FolderPictures>,
     line: &Value,
     (n_top, features): (u8, bool),
     seed: u64,

@@ -1,6 +1,6 @@
 //! What a class said, in sentences, tables and figures: every number with its n and its interval.
 
-use super::class_groups::group_sentence;
+use super::class_groups::{group_sentence, prototype_sentence};
 use super::class_summary::{ClassSummary, Found, StrengthFound, share};
 use super::figure::{Axis, Bar, Cell, Estimate, Figure, Marks, Matrix, Point, SIMULATED_NOTE, Table};
 use super::held_out::held_out_sentences;
@@ -53,6 +53,7 @@ pub fn sentences(summary: &ClassSummary) -> Vec<String> {
         "Krippendorff's alpha",
     ));
     out.push(group_sentence(&summary.groups));
+    out.extend(prototype_sentence(&summary.groups));
     if let Some(found) = &summary.held_out {
         out.extend(held_out_sentences(found));
     }
@@ -129,6 +130,10 @@ pub fn participant_table(summary: &ClassSummary) -> Table {
                     .filter(|it| it.groups > 1)
                     .and_then(|found| found.members.get(&it.session_id))
                     .map_or(Cell::Missing, |group| Cell::Number((group + 1) as f64)),
+                summary.groups.value().filter(|it| it.between().is_some()).map_or(Cell::Missing, |found| {
+                    let weights = found.placement.get(&it.session_id).into_iter().flatten();
+                    Cell::Text(weights.map(|it| format!("{it:.2}")).collect::<Vec<_>>().join(" / "))
+                }),
                 Cell::Text(if flags.is_empty() { "none".to_owned() } else { flags.join("; ") }),
             ]
         })
@@ -142,6 +147,7 @@ pub fn participant_table(summary: &ClassSummary) -> Table {
             "Repeats the same",
             "Median seconds",
             "Group",
+            "Share of each prototype",
             "Flags",
         ]
         .map(str::to_owned)

@@ -1,5 +1,6 @@
-//! Do the participants of a class fall into groups that judge differently? A mixture over participants, held to answers that
-//! it was not fitted to ([`crate::stats::latent_class`]).
+//! Do the participants of a class fall into groups that judge differently, or lie between prototypes? A mixture over
+//! participants ([`crate::stats::latent_class`]) and ideal points ([`crate::stats::ideal_point`]), both held to the same
+//! answers, which they were not fitted to.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,7 @@ use super::figure::{Cell, Table};
 use crate::eval::metrics::LEVEL;
 use crate::stats::StatError;
 use crate::stats::bootstrap::RESAMPLES;
-use crate::stats::latent_class::{Answers, Groups, Kind, Settings, find_groups};
+use crate::stats::latent_class::{Answers, Candidate, Groups, Kind, Settings, find_groups};
 use crate::stats::rdm::pair_index;
 use crate::stats::rng::Pcg32;
 use crate::study::design::Design;
@@ -64,6 +65,22 @@ pub struct GroupsFound {
     pub members: BTreeMap<String, usize>,
     /// The questions on which the two largest groups differ most.
     pub differences: Vec<GroupDifference>,
+    /// Participants between two, three, … prototypes instead (ideal points, after PAL); the gain is against one group.
+    pub prototypes: Vec<GroupCandidate>,
+    /// Bits an answer by which the best of these predicts better than the best number of groups.
+    pub prototypes_over_groups: f64,
+    /// 95 % bootstrap interval of that, over participants.
+    pub prototypes_over_groups_interval: Option<(f64, f64)>,
+    /// Weights of each participant on the best number of prototypes, by session id; they add up to 1.
+    pub placement: BTreeMap<String, Vec<f64>>,
+}
+
+impl GroupsFound {
+    /// The number of prototypes that predicts held-out answers best, if it does better than one group.
+    pub fn between(&self) -> Option<&GroupCandidate> {
+        let best = self.prototypes.iter().rev().max_by(|a, b| a.bits.total_cmp(&b.bits))?;
+        best.interval.filter(|(low, _)| *low > 0.0).map(|_| best)
+    }
 }
 
 /// Answers in a form that groups can be looked for in.
@@ -203,6 +220,12 @@ fn says(found: &Groups, read: &Read, group: usize, question: usize) -> String {
     }
 }
 
+fn read_candidates(all: &[Candidate]) -> Vec<GroupCandidate> {
+    let read =
+        |it: &Candidate| GroupCandidate { groups: it.groups, bits: it.bits, gain: it.gain, interval: it.interval };
+    all.iter().map(read).collect()
+}
+
 /// Looks for groups.
 pub fn groups(gathered: &Gathered) -> Found<GroupsFound> {
     let design = &gathered.study().design;
@@ -227,11 +250,11 @@ pub fn groups(gathered: &Gathered) -> Found<GroupsFound> {
             groups: found.groups,
             n_participants: found.n_raters,
             n_answers: found.n_answers,
-            candidates: found
-                .candidates
-                .iter()
-                .map(|it| GroupCandidate { groups: it.groups, bits: it.bits, gain: it.gain, interval: it.interval })
-                .collect(),
+            candidates: read_candidates(&found.candidates),
+            prototypes: read_candidates(&found.prototypes),
+            prototypes_over_groups: found.over_groups.0,
+            prototypes_over_groups_interval: found.over_groups.1,
+            placement: read.ids.iter().cloned().zip(found.placement.iter().cloned()).collect(),
             sizes: (0..found.groups).map(|group| own.iter().filter(|it| **it == group).count()).collect(),
             members: read.ids.iter().cloned().zip(own.iter().copied()).collect(),
             differences: order
@@ -246,6 +269,13 @@ pub fn groups(gathered: &Gathered) -> Found<GroupsFound> {
     }))
 }
 
+fn interval_words(interval: Option<(f64, f64)>) -> String {
+    interval.map_or_else(
+        || "no interval".to_owned(),
+        |(low, high)| format!("95 % interval {low:.3} to {high:.3} over participants"),
+    )
+}
+
 /// The finding in a sentence.
 pub fn group_sentence(found: &Found<GroupsFound>) -> String {
     let found = match found {
@@ -254,11 +284,7 @@ pub fn group_sentence(found: &Found<GroupsFound>) -> String {
     };
     let shown = found.candidates.iter().find(|it| it.groups == found.groups.max(2));
     let gain = shown.map_or_else(String::new, |it| {
-        let interval = it.interval.map_or_else(
-            || "no interval".to_owned(),
-            |(low, high)| format!("95 % interval {low:.3} to {high:.3} over participants"),
-        );
-        format!("{:+.3} bits an answer against one group ({interval})", it.gain)
+        format!("{:+.3} bits an answer against one group ({})", it.gain, interval_words(it.interval))
     });
     let n =
         format!("{} participants, {} answers, each predicted while held out", found.n_participants, found.n_answers);
@@ -271,6 +297,49 @@ pub fn group_sentence(found: &Found<GroupsFound>) -> String {
         found.groups,
         sizes.join(" and ")
     )
+}
+
+/// How ideal points fare beside groups, in a sentence; none where nothing was looked for.
+pub fn prototype_sentence(found: &Found<GroupsFound>) -> Option<String> {
+    let found = found.value()?;
+    let best = found.prototypes.iter().rev().max_by(|a, b| a.bits.total_cmp(&b.bits))?;
+    let verdict = match found.prototypes_over_groups_interval {
+        Some((low, _)) if low > 0.0 => "participants differ by degree rather than by group",
+        Some((_, high)) if high < 0.0 => "groups, or one mind, say more than degrees",
+        _ => "these answers cannot tell the two views apart",
+    };
+    Some(format!(
+        "Each participant placed between {} prototypes instead (ideal points, after PAL): {:+.3} bits an answer against one \
+         group ({}), {:+.3} against the best number of groups ({}); {verdict}.",
+        best.groups,
+        best.gain,
+        interval_words(best.interval),
+        found.prototypes_over_groups,
+        interval_words(found.prototypes_over_groups_interval)
+    ))
+}
+
+/// Every view that was tried, and how well it predicts answers that were held out.
+pub fn view_table(found: &Found<GroupsFound>) -> Option<Table> {
+    let found = found.value()?;
+    let groups = found.candidates.iter().map(|it| match it.groups {
+        1 => ("one group".to_owned(), it),
+        n => (format!("{n} groups"), it),
+    });
+    let between = found.prototypes.iter().map(|it| (format!("between {} prototypes", it.groups), it));
+    let rounded = |value: f64| Cell::Number((value * 1e4).round() / 1e4);
+    let rows = groups
+        .chain(between)
+        .map(|(name, it)| {
+            let (low, high) =
+                it.interval.map_or((Cell::Missing, Cell::Missing), |(low, high)| (rounded(low), rounded(high)));
+            let n = Cell::Number(found.n_answers as f64);
+            vec![Cell::Text(name), n, rounded(it.bits), rounded(it.gain), low, high]
+        })
+        .collect();
+    let columns =
+        ["View", "Held-out answers", "Bits an answer", "Against one group", "95 % interval from", "95 % interval to"];
+    Some(Table { columns: columns.map(str::to_owned).to_vec(), rows })
 }
 
 /// Where the groups differ most; none where there is one group.

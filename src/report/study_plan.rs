@@ -18,8 +18,9 @@ use crate::study::arrangement::{FIELD, inverse_mds};
 use crate::study::assign;
 use crate::study::design::{Design, SimulatedParticipant};
 use crate::study::free_label::normalized;
-use crate::study::judgment::pair_values;
+use crate::study::judgment::{Input, pair_values};
 use crate::study::preference::contestant;
+use crate::study::session::{Act, Session};
 use crate::study::study::{Gold, Study};
 use crate::study::trial::{Answer, Trial};
 
@@ -146,27 +147,45 @@ pub fn answers_of(
     // Noise this large leaves nothing of the structure; ratings and labels are drawn evenly besides.
     let noise = if answering == Answering::Random { 1e9 } else { noise };
     let participant = SimulatedParticipant { similarity: &similarity, strength: &strength, noise, attentive: true };
-    assign::trials(study, seed)
-        .into_iter()
-        .filter(|trial| trial.kind.is_main())
-        .map(|trial| {
-            let answer = match (&study.design, answering) {
-                (Design::PairRating { scale }, Answering::Random) => {
-                    Answer::Rating { rating: scale.min + rng.below(usize::from(scale.max - scale.min) + 1) as u8 }
-                }
-                (Design::AnswerRating { axes, scale, .. }, Answering::Random) => {
-                    let mut draw = || scale.min + rng.below(usize::from(scale.max - scale.min) + 1) as u8;
-                    Answer::Ratings { ratings: axes.iter().map(|_| draw()).collect() }
-                }
-                (Design::Arrangement { .. }, Answering::Random) => {
-                    let mut draw = || rng.below(usize::from(FIELD) + 1) as u16;
-                    Answer::Arrangement { points: trial.stimuli.iter().map(|_| (draw(), draw())).collect() }
-                }
-                _ => study.design.simulate(&mut || rng.unit(), &participant, &trial),
-            };
-            (trial, answer)
-        })
-        .collect()
+    walk(study, seed, |trial| match (&study.design, answering) {
+        (Design::PairRating { scale }, Answering::Random) => {
+            Answer::Rating { rating: scale.min + rng.below(usize::from(scale.max - scale.min) + 1) as u8 }
+        }
+        (Design::AnswerRating { axes, scale, .. }, Answering::Random) => {
+            let mut draw = || scale.min + rng.below(usize::from(scale.max - scale.min) + 1) as u8;
+            Answer::Ratings { ratings: axes.iter().map(|_| draw()).collect() }
+        }
+        (Design::Arrangement { .. }, Answering::Random) => {
+            let mut draw = || rng.below(usize::from(FIELD) + 1) as u16;
+            Answer::Arrangement { points: trial.stimuli.iter().map(|_| (draw(), draw())).collect() }
+        }
+        _ => study.design.simulate(&mut || rng.unit(), &participant, trial),
+    })
+}
+
+/// The main trials of a session and what is answered to them. Where the next question depends on the answers before, it is a
+/// session that asks, as it asks people.
+fn walk(study: &Study, seed: u64, mut answer: impl FnMut(&Trial) -> Answer) -> Vec<(Trial, Answer)> {
+    if study.adaptive.is_none() {
+        let mains = assign::trials(study, seed).into_iter().filter(|trial| trial.kind.is_main());
+        return mains.map(|trial| (trial.clone(), answer(&trial))).collect();
+    }
+    let mut out = Vec::new();
+    let Ok(mut session) = Session::begin_simulated(study, seed, format!("simulated-{seed}"), 0.0) else { return out };
+    while let Some(trial) = session.current().cloned() {
+        let given = match session.question_of(&trial.kind) {
+            Some(question) => Answer::Option { option: question.right },
+            None => answer(&trial),
+        };
+        let act = Act { rt_millis: 0.0, at: 0.0, input: Input::Keyboard, focus_losses: 0 };
+        if session.answer(given.clone(), act).is_err() {
+            break;
+        }
+        if trial.kind.is_main() {
+            out.push((trial, given));
+        }
+    }
+    out
 }
 
 /// A participant's values by unit, and its score.
@@ -413,6 +432,13 @@ pub fn plan(study: &Study, pools: &[Pool], n: usize, noise: f64, seed: u64) -> P
     let caption = format!(
         "Share of simulated studies in which the planted structure is found, by number of participants; noise {noise:.2}."
     );
+    if study.adaptive.is_some() {
+        sentences.push(
+            "Their questions were chosen by the answers before, with the same chooser and the same held-out stream as in a \
+             session."
+                .to_owned(),
+        );
+    }
     let figure = Figure {
         title: "Would this study find it?".to_owned(),
         caption,

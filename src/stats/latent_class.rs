@@ -8,6 +8,7 @@
 
 use super::StatError;
 use super::bootstrap::percentile_interval;
+use super::ideal_point;
 use super::rng::Pcg32;
 
 /// What kind of value every answer is.
@@ -53,8 +54,8 @@ pub struct Mixture {
     /// Share of raters in each class.
     pub weights: Vec<f64>,
     /// Class, question: probability of each category, or the mean alone.
-    parameters: Vec<Vec<Vec<f64>>>,
-    variance: f64,
+    pub(super) parameters: Vec<Vec<Vec<f64>>>,
+    pub(super) variance: f64,
     kind: Kind,
     /// Log-likelihood of the answers it was fitted to, in nats.
     pub log_likelihood: f64,
@@ -88,13 +89,21 @@ pub struct Groups {
     pub membership: Vec<Vec<f64>>,
     /// The mixture with that many groups, fitted to all answers.
     pub mixture: Mixture,
+    /// Raters between two, three, … prototypes instead ([`super::ideal_point`]), held to the same held-out answers; the gain
+    /// is that against one group.
+    pub prototypes: Vec<Candidate>,
+    /// Rater, prototype: weights of the best number of prototypes, fitted to all answers.
+    pub placement: Vec<Vec<f64>>,
+    /// Bits an answer by which the best prototypes predict better than the best number of groups, and the interval over
+    /// raters.
+    pub over_groups: (f64, Option<(f64, f64)>),
 }
 
-const LEAST: f64 = 1e-12;
+pub(super) const LEAST: f64 = 1e-12;
 
-/// What everybody says: class and question as in [`Mixture`], and the categories of each question.
-struct Pool {
-    parameters: Vec<Vec<f64>>,
+/// What everybody says: parameters of each question as in [`Mixture`].
+pub(super) struct Pool {
+    pub(super) parameters: Vec<Vec<f64>>,
 }
 
 impl Answers {
@@ -118,7 +127,7 @@ impl Answers {
     }
 
     /// Categories of each question, over all raters.
-    fn categories(&self) -> Vec<usize> {
+    pub(super) fn categories(&self) -> Vec<usize> {
         let mut all = vec![0; self.n_questions];
         if self.kind == Kind::Category {
             for (question, value) in self.rows.iter().flatten() {
@@ -128,7 +137,7 @@ impl Answers {
         all
     }
 
-    fn pool(&self, categories: &[usize]) -> Pool {
+    pub(super) fn pool(&self, categories: &[usize]) -> Pool {
         let mut sums = vec![0.0; self.n_questions];
         let mut counts = vec![0.0; self.n_questions];
         let mut shares: Vec<Vec<f64>> = categories.iter().map(|n| vec![1.0; *n]).collect();
@@ -209,7 +218,7 @@ impl Mixture {
 }
 
 /// Shares that add up to 1 from their logs, and the log of their sum.
-fn normalized(logs: &[f64]) -> (Vec<f64>, f64) {
+pub(super) fn normalized(logs: &[f64]) -> (Vec<f64>, f64) {
     let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let shares: Vec<f64> = logs.iter().map(|it| libm::exp(it - most)).collect();
     let sum: f64 = shares.iter().sum();
@@ -363,6 +372,8 @@ pub fn find_groups(
         .collect();
     // Candidate, rater: log-likelihood of all its held-out answers.
     let mut held_out = vec![vec![0.0; n_raters]; most.max(1)];
+    // The same of prototypes, from two on.
+    let mut between = vec![vec![0.0; n_raters]; most.max(1) - 1];
     for fold in 0..FOLDS {
         let split = |keep: bool| -> Vec<Vec<(usize, f64)>> {
             let of = |(row, parts): (&Vec<(usize, f64)>, &Vec<usize>)| {
@@ -372,8 +383,15 @@ pub fn find_groups(
             answers.rows.iter().zip(&parts).map(of).collect()
         };
         let (train, test) = (Answers { rows: split(true), ..answers.clone() }, split(false));
+        let pool = train.pool(&categories);
         for (place, sums) in held_out.iter_mut().enumerate() {
             let mixture = fit_with(&train, &categories, place + 1, settings, rng)?;
+            if place > 0 {
+                let ideal = ideal_point::fit(&train, &pool, &mixture, settings.smoothing)?;
+                for (rater, new) in test.iter().enumerate() {
+                    between[place - 1][rater] += ideal.log_likelihood(rater, new);
+                }
+            }
             for ((sum, known), new) in sums.iter_mut().zip(&train.rows).zip(&test) {
                 let before = normalized(&mixture.log_joint(known)).1;
                 let joint: Vec<f64> = mixture
@@ -394,27 +412,32 @@ pub fn find_groups(
     let n_answers = answers.n_answers();
     let lengths: Vec<f64> = answers.rows.iter().map(|row| row.len() as f64).collect();
     let bits = |nats: f64, n: f64| nats / n / std::f64::consts::LN_2;
-    let candidates: Vec<Candidate> = held_out
-        .iter()
-        .enumerate()
-        .map(|(place, sums)| {
-            let gain = |raters: &[usize]| {
-                let n: f64 = raters.iter().map(|rater| lengths[*rater]).sum();
-                let sum: f64 = raters.iter().map(|rater| sums[*rater] - held_out[0][*rater]).sum();
-                (n > 0.0).then(|| bits(sum, n))
-            };
-            let all: Vec<usize> = (0..n_raters).collect();
-            let interval = (place > 0)
-                .then(|| percentile_interval(n_raters, resamples, level, &mut rng.clone(), gain).ok())
-                .flatten();
-            Candidate {
-                groups: place + 1,
-                bits: bits(sums.iter().sum(), n_answers as f64),
-                gain: gain(&all).unwrap_or(0.0),
-                interval: interval.map(|it| (it.low, it.high)),
-            }
-        })
-        .collect();
+    // Bits an answer by which one way of predicting is better than another, and the interval over raters.
+    let better = |sums: &[f64], than: &[f64]| {
+        let gain = |raters: &[usize]| {
+            let n: f64 = raters.iter().map(|rater| lengths[*rater]).sum();
+            let sum: f64 = raters.iter().map(|rater| sums[*rater] - than[*rater]).sum();
+            (n > 0.0).then(|| bits(sum, n))
+        };
+        let all: Vec<usize> = (0..n_raters).collect();
+        let interval = percentile_interval(n_raters, resamples, level, &mut rng.clone(), gain).ok();
+        (gain(&all).unwrap_or(0.0), interval.map(|it| (it.low, it.high)))
+    };
+    let candidate = |groups: usize, sums: &Vec<f64>| {
+        let (gain, interval) = better(sums, &held_out[0]);
+        let interval = interval.filter(|_| groups > 1);
+        Candidate { groups, bits: bits(sums.iter().sum(), n_answers as f64), gain, interval }
+    };
+    let candidates: Vec<Candidate> =
+        held_out.iter().enumerate().map(|(place, sums)| candidate(place + 1, sums)).collect();
+    let prototypes: Vec<Candidate> =
+        between.iter().enumerate().map(|(place, sums)| candidate(place + 2, sums)).collect();
+    // The best of each by what they predict; more of them only if they predict better.
+    let best = |all: &[Candidate]| {
+        (0..all.len()).max_by(|a, b| all[*a].bits.total_cmp(&all[*b].bits).then(b.cmp(a))).unwrap_or(0)
+    };
+    let (best_groups, best_prototypes) = (best(&candidates), best(&prototypes));
+    let over_groups = between.get(best_prototypes).map_or((0.0, None), |sums| better(sums, &held_out[best_groups]));
     let groups = candidates
         .iter()
         .filter(|it| it.interval.is_some_and(|(low, _)| low > 0.0))
@@ -426,7 +449,13 @@ pub fn find_groups(
     mixture.parameters = order.iter().map(|class| mixture.parameters[*class].clone()).collect();
     mixture.weights = order.iter().map(|class| mixture.weights[*class]).collect();
     let membership = answers.rows.iter().map(|row| mixture.membership(row)).collect();
-    Ok(Groups { candidates, groups, n_raters, n_answers, membership, mixture })
+    let placement = if prototypes.is_empty() {
+        Vec::new()
+    } else {
+        let classes = fit_with(answers, &categories, best_prototypes + 2, settings, rng)?;
+        ideal_point::fit(answers, &answers.pool(&categories), &classes, settings.smoothing)?.weights
+    };
+    Ok(Groups { candidates, groups, n_raters, n_answers, membership, mixture, prototypes, placement, over_groups })
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@
 //! | `kappa`, `krippendorff`, `icc` | do raters agree? |
 //! | `reliability` | would a second measurement say the same? |
 //! | `latent_class` | do raters fall into groups? |
+//! | `ideal_point` | or do they lie between prototypes? |
 //! | `discretion` | what do annotators do where principles conflict? |
 //! | `bradley_terry` | who is stronger, from comparisons of two? |
 //! | `triplets` | which of three is the odd one, and how well could that be predicted? |
@@ -43,6 +44,7 @@ pub mod discretion;
 pub mod distance;
 pub mod distributions;
 pub mod icc;
+pub mod ideal_point;
 pub mod kappa;
 pub mod krippendorff;
 pub mod latent_class;

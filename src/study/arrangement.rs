@@ -81,6 +81,35 @@ pub(super) fn validate(points: &[(u16, u16)], trial: &Trial) -> Result<(), Strin
     Ok(())
 }
 
+/// Whether two things lie closer together than any other two of those shown.
+pub(super) fn is_closest(ids: &[String; 2], shown: &[String], points: &[(u16, u16)]) -> bool {
+    let is_wanted = |a: usize, b: usize| {
+        [shown.get(a), shown.get(b)].iter().all(|it| it.is_some_and(|id| ids.contains(id)))
+            && shown.get(a) != shown.get(b)
+    };
+    let (mut wanted, mut others) = (f64::INFINITY, f64::INFINITY);
+    let mut found = distances(points).into_iter();
+    for a in 0..points.len() {
+        for b in a + 1..points.len() {
+            let distance = found.next().unwrap_or(f64::INFINITY);
+            let nearest = if is_wanted(a, b) { &mut wanted } else { &mut others };
+            *nearest = nearest.min(distance);
+        }
+    }
+    wanted < others
+}
+
+/// Everything in rows, and two things side by side: what an attentive participant answers to a catch trial.
+pub(super) fn together(ids: &[String; 2], shown: &[String]) -> Answer {
+    let cell = |place: usize| (100 + 200 * (place % 5) as u16, 100 + 200 * (place / 5) as u16);
+    let mut points: Vec<(u16, u16)> = (0..shown.len()).map(cell).collect();
+    let place = |id: &String| shown.iter().position(|it| it == id);
+    if let (Some(first), Some(second)) = (place(&ids[0]), place(&ids[1])) {
+        points[second] = (points[first].0 + 20, points[first].1);
+    }
+    Answer::Arrangement { points }
+}
+
 /// Things on a field, by their place among the stimuli, and where they lay.
 pub type Arranged = (Vec<usize>, Vec<(u16, u16)>);
 
@@ -229,6 +258,21 @@ mod tests {
         }
         for (found, expected) in found.iter().zip(&expected) {
             assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+        }
+    }
+
+    #[test]
+    fn two_things_are_the_closest_only_if_no_others_are_as_close() {
+        let shown = ["a", "b", "c"].map(str::to_owned);
+        let wanted = ["c", "a"].map(str::to_owned);
+        assert!(is_closest(&wanted, &shown, &[(0, 0), (500, 0), (100, 0)]));
+        assert!(!is_closest(&wanted, &shown, &[(0, 0), (200, 0), (100, 0)]), "b is as close to c");
+        assert!(!is_closest(&wanted, &shown, &[(0, 0), (50, 0), (100, 0)]));
+        for n in 3..=MAX_SHOWN as usize {
+            let shown: Vec<String> = (0..n).map(|it| it.to_string()).collect();
+            let wanted = ["1".to_owned(), (n - 1).to_string()];
+            let Answer::Arrangement { points } = together(&wanted, &shown) else { panic!() };
+            assert!(is_closest(&wanted, &shown, &points) && points.iter().all(|it| it.0 <= FIELD && it.1 <= FIELD));
         }
     }
 

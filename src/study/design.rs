@@ -230,6 +230,14 @@ impl Design {
             (Self::Label { labels, .. }, Expected::Label { label: Some(label) }) => {
                 if labels.iter().any(|it| it.id == *label) { Ok(()) } else { Err(format!("no label is {label:?}")) }
             }
+            (Self::Arrangement { .. }, Expected::Closest { ids }) => {
+                let times = |id: &String| stimuli.iter().filter(|it| *it == id).count();
+                if ids[0] != ids[1] && ids.iter().all(|id| times(id) == 1) {
+                    Ok(())
+                } else {
+                    Err(format!("{:?} and {:?} are not two things that are shown once", ids[0], ids[1]))
+                }
+            }
             (Self::FreeLabel { .. }, Expected::Label { .. })
             | (Self::Label { .. }, Expected::Label { label: None }) => Ok(()),
             _ => Err("it is of another design".to_owned()),
@@ -290,6 +298,7 @@ impl Design {
                     Answer::Preference { preferred }
                 }
                 (_, Expected::Stimulus { id }) => Answer::OddOne { stimulus: id.clone() },
+                (_, Expected::Closest { ids }) => arrangement::together(ids, &trial.ids()),
                 (_, Expected::Label { label }) => Answer::Label { label: label.clone(), confidence },
             };
         }

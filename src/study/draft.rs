@@ -262,7 +262,7 @@ impl Draft {
                 scale_max: 8,
                 n_trials: 4,
                 n_repeats: 0,
-                n_catch: 0,
+                n_catch: 1,
                 break_every: 0,
                 debrief: "How far apart you put things says how similar they are to you. One field shows many pairs at \
                           once, so this is quicker than rating every pair."
@@ -665,8 +665,20 @@ impl Draft {
                     stimuli: Vec::new(),
                     expected: Expected::Label { label: Some("reading".to_owned()) },
                 }),
-                // Where something lies cannot be asked for by name.
-                Design::Arrangement { .. } => None,
+                Design::Arrangement { n_shown, .. } => {
+                    let first = every(stimuli.len(), place);
+                    let shown: Vec<&Stimulus> =
+                        stimuli.iter().cycle().skip(first).take((*n_shown as usize).min(stimuli.len())).collect();
+                    let (a, b) = (shown.first()?, shown.get(shown.len() / 2)?);
+                    Some(CatchTrial {
+                        instruction: Some(format!(
+                            "To show that you are reading, put {:?} and {:?} closer together than any other two.",
+                            a.text, b.text
+                        )),
+                        expected: Expected::Closest { ids: [a.id.clone(), b.id.clone()] },
+                        stimuli: shown.iter().map(|it| it.id.clone()).collect(),
+                    })
+                }
                 Design::Label { labels, .. } => {
                     let wanted = labels.get(place % labels.len().max(1))?;
                     Some(CatchTrial {

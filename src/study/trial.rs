@@ -20,6 +20,11 @@ pub enum Expected {
         /// Its id.
         id: String,
     },
+    /// These two lie closer together than any other two.
+    Closest {
+        /// Their ids.
+        ids: [String; 2],
+    },
     /// This label; `None` for "I can't tell".
     Label {
         /// Its id.
@@ -44,6 +49,9 @@ impl Expected {
                 preferred.side().and_then(|side| stimuli.get(side)) == Some(id)
             }
             (Self::Label { label }, Answer::Label { label: given, .. }) => label == given,
+            (Self::Closest { ids }, Answer::Arrangement { points }) => {
+                super::arrangement::is_closest(ids, stimuli, points)
+            }
             _ => false,
         }
     }

@@ -298,14 +298,14 @@ impl EncoderState {
     }
 }
 
-/// A second worker of pictures, for a model of two towers beside the classifier.
+/// The worker of a model of two towers, beside the classifier.
 #[derive(Clone, Copy)]
 pub struct ClipState(pub SightState);
 
 impl ClipState {
     /// Without a worker yet.
     pub fn new(state: State) -> Self {
-        Self(SightState::new(state))
+        Self(SightState::of(state, "clip_worker", "models/vision.json"))
     }
 }
 

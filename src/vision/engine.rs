@@ -52,54 +52,73 @@ pub trait Pictures {
     async fn open(&mut self, source: &str) -> Result<Picture, String>;
 }
 
-/// A network that says which label a picture has.
-pub enum Network {
-    /// A classifier of `ImageNet`'s classes.
-    EfficientNet(Box<EfficientNet>),
-    /// Two towers, with [`PROMPTS`] encoded.
-    Clip(Box<Clip>),
+/// A network that says which label a picture has. Each sees the middle 224 x 224 of a prepared picture.
+pub trait Network {
+    /// What its logits are about.
+    fn labels(&self) -> Labels;
+
+    /// Logits of all labels, and features.
+    ///
+    /// # Errors
+    /// `Backend` with the words of the network.
+    fn seen(&self, picture: &Picture) -> Result<Classification, EngineError>;
+
+    /// What a label is called.
+    fn name_of(&self, label: usize) -> &'static str;
+
+    /// The logits that stand for the ten classes, where these are the `ImageNet` labels wanted.
+    ///
+    /// # Errors
+    /// `Backend` for a label that the network has not.
+    fn wanted(&self, found: &Classification, labels: &[u32]) -> Result<Vec<f64>, EngineError>;
 }
 
-impl Network {
-    /// What its logits are about.
-    pub fn labels(&self) -> Labels {
-        match self {
-            Self::EfficientNet(_) => Labels::ImageNet,
-            Self::Clip(_) => Labels::Prompts,
-        }
+/// A classifier of `ImageNet`'s classes.
+impl Network for EfficientNet {
+    fn labels(&self) -> Labels {
+        Labels::ImageNet
     }
 
-    /// Logits of all labels, and features. Both see the middle 224 x 224 of a prepared picture.
-    fn classify(&self, picture: &Picture) -> Result<Classification, EngineError> {
-        match self {
-            Self::EfficientNet(network) => Ok(network.classify(picture)),
-            Self::Clip(network) => {
-                let found = network.compare(&picture.cropped(INPUT_SIDE, INPUT_SIDE));
-                let (features, logits) = found.map_err(|error| EngineError::Backend { detail: error.to_string() })?;
-                Ok(Classification { logits, features })
-            }
-        }
+    fn seen(&self, picture: &Picture) -> Result<Classification, EngineError> {
+        Ok(self.classify(picture))
     }
 
     fn name_of(&self, label: usize) -> &'static str {
-        match self {
-            Self::EfficientNet(_) => imagenet_label(label),
-            Self::Clip(_) => PROMPTS.get(label).copied().unwrap_or_default(),
-        }
+        imagenet_label(label)
     }
 
-    /// The logits that stand for the ten classes: of these `ImageNet` labels, or of the first ten prompts.
     fn wanted(&self, found: &Classification, labels: &[u32]) -> Result<Vec<f64>, EngineError> {
-        match self {
-            Self::EfficientNet(_) => wanted(found, labels),
-            Self::Clip(_) => Ok(found.logits.iter().take(CLASSES.len()).map(|logit| f64::from(*logit)).collect()),
-        }
+        let logit = |label: &u32| found.logits.get(*label as usize).map(|logit| f64::from(*logit));
+        labels.iter().map(logit).collect::<Option<Vec<f64>>>().ok_or_else(|| EngineError::Backend {
+            detail: format!("the model has {} classes, not those of ImageNet-1k", found.logits.len()),
+        })
+    }
+}
+
+/// Two towers, with [`PROMPTS`] encoded: the first ten stand for the classes.
+impl Network for Clip {
+    fn labels(&self) -> Labels {
+        Labels::Prompts
+    }
+
+    fn seen(&self, picture: &Picture) -> Result<Classification, EngineError> {
+        let found = self.compare(&picture.cropped(INPUT_SIDE, INPUT_SIDE));
+        let (features, logits) = found.map_err(|error| EngineError::Backend { detail: error.to_string() })?;
+        Ok(Classification { logits, features })
+    }
+
+    fn name_of(&self, label: usize) -> &'static str {
+        PROMPTS.get(label).copied().unwrap_or_default()
+    }
+
+    fn wanted(&self, found: &Classification, _: &[u32]) -> Result<Vec<f64>, EngineError> {
+        Ok(found.logits.iter().take(CLASSES.len()).map(|logit| f64::from(*logit)).collect())
     }
 }
 
 /// An image classifier with its pictures.
-pub struct VisionEngine<P> {
-    network: Network,
+pub struct VisionEngine<N, P> {
+    network: N,
     info: EngineInfo,
     pictures: P,
     /// Prepared pictures by source, the last used one at the end.
@@ -112,17 +131,9 @@ fn log_sum_exp(logits: &[f32]) -> f64 {
     f64::from(most) + libm::log(logits.iter().map(|logit| libm::exp(f64::from(logit - most))).sum())
 }
 
-/// The logits of these classes.
-fn wanted(found: &Classification, labels: &[u32]) -> Result<Vec<f64>, EngineError> {
-    let logit = |label: &u32| found.logits.get(*label as usize).map(|logit| f64::from(*logit));
-    labels.iter().map(logit).collect::<Option<Vec<f64>>>().ok_or_else(|| EngineError::Backend {
-        detail: format!("the model has {} classes, not those of ImageNet-1k", found.logits.len()),
-    })
-}
-
-impl<P: Pictures> VisionEngine<P> {
+impl<N: Network, P: Pictures> VisionEngine<N, P> {
     /// From a network and where its pictures come from.
-    pub fn new(network: Network, info: EngineInfo, pictures: P) -> Self {
+    pub fn new(network: N, info: EngineInfo, pictures: P) -> Self {
         Self { network, info, pictures, kept: Vec::new() }
     }
 
@@ -158,7 +169,7 @@ impl<P: Pictures> VisionEngine<P> {
 
     /// The network's logits and features, and ln of the sum of e^logit.
     fn seen(&self, picture: &Picture) -> Result<(Classification, f64), EngineError> {
-        let found = self.network.classify(picture)?;
+        let found = self.network.seen(picture)?;
         if found.logits.iter().any(|logit| !logit.is_finite()) {
             return Err(EngineError::NotANumber);
         }
@@ -226,7 +237,7 @@ impl<P: Pictures> VisionEngine<P> {
     }
 }
 
-impl<P: Pictures> Engine for VisionEngine<P> {
+impl<N: Network, P: Pictures> Engine for VisionEngine<N, P> {
     fn info(&self) -> &EngineInfo {
         &self.info
     }

@@ -4,4 +4,5 @@ pub mod analysis;
 pub mod client;
 pub mod host;
 pub mod open;
+pub mod picture_loader;
 pub mod pictures;

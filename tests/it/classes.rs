@@ -227,6 +227,74 @@ fn a_class_recovers_what_was_planted() {
 }
 
 #[test]
+fn the_builder_simulates_with_the_chooser_of_a_session() {
+    for kind in [Kind::PairRating, Kind::Triplet, Kind::AnchoredTriplet] {
+        let mut draft = Draft::template(kind);
+        draft.set_adaptive(true);
+        let study = draft.study().unwrap();
+        assert!(study.adaptive.is_some(), "{kind:?}");
+        let planted = Planted::new(&study, 3);
+        let answers = answers_of(&study, &planted, Answering::Oracle, 0.2, 4);
+        assert_eq!(answers.len(), study.n_main(), "{kind:?}");
+        // A session that is answered so comes to the same questions; the layout that nobody answered does not.
+        let seed = 3 * 1009 + 4;
+        let mut session = Session::begin_simulated(&study, seed, "s".to_owned(), 0.0).unwrap();
+        let mut said = answers.iter();
+        while let Some(trial) = session.current().cloned() {
+            let answer = match (&trial.kind, session.question_of(&trial.kind)) {
+                (_, Some(question)) => Answer::Option { option: question.right },
+                (kind, _) if kind.is_main() => {
+                    let (asked, answer) = said.next().unwrap();
+                    assert_eq!((asked.index, &asked.kind, asked.ids()), (trial.index, &trial.kind, trial.ids()));
+                    answer.clone()
+                }
+                _ => {
+                    let any = SimulatedParticipant {
+                        similarity: &|_, _| 0.5,
+                        strength: &|_| 0.0,
+                        noise: 0.0,
+                        attentive: true,
+                    };
+                    study.design.simulate(&mut || 0.5, &any, &trial)
+                }
+            };
+            let act = Act { rt_millis: 1.0, at: 0.0, input: Input::Keyboard, focus_losses: 0 };
+            session.answer(answer, act).unwrap();
+        }
+        let laid_out = likewise::study::assign::trials(&study, seed);
+        let other = answers.iter().filter(|(trial, _)| laid_out[trial.index as usize].ids() != trial.ids()).count();
+        assert!(other > study.n_main() / 2, "{kind:?}: {other}");
+        let held =
+            |list: &[likewise::study::trial::Trial]| list.iter().filter(|it| it.kind == TrialKind::HeldOut).count();
+        let asked: Vec<_> = answers.iter().map(|(trial, _)| trial.clone()).collect();
+        assert_eq!(held(&asked), held(&laid_out), "{kind:?}");
+        // And what is told of it says so.
+        let mut pool = Pool::new(Answering::Oracle);
+        (0..3).for_each(|_| pool.add(&study, &planted, 0.2));
+        let told = plan(&study, &[pool], 3, 0.2, 1).sentences.join(" ");
+        assert!(told.contains("same chooser"), "{told}");
+    }
+}
+
+#[test]
+fn a_class_is_told_whether_it_falls_into_groups_or_lies_between_prototypes() {
+    use likewise::report::class_groups::{prototype_sentence, view_table};
+    let study = shipped("odd_one_out");
+    let summary = class_summary(&gathered(&study, 12));
+    let found = summary.groups.value().unwrap();
+    assert_eq!((found.candidates.len(), found.prototypes.len()), (3, 2));
+    assert_eq!(found.placement.len(), 12);
+    assert!(found.placement.values().all(|it| (it.iter().sum::<f64>() - 1.0).abs() < 1e-9));
+    // One planted mind: nothing is gained by placing it anywhere.
+    assert!(found.between().is_none(), "{:?}", found.prototypes);
+    let said = prototype_sentence(&summary.groups).unwrap();
+    assert!(said.contains("bits an answer against one group (95 % interval") && said.contains("PAL"), "{said}");
+    assert!(sentences(&summary).contains(&said));
+    let table = view_table(&summary.groups).unwrap();
+    assert_eq!((table.rows.len(), table.columns.len()), (5, 6));
+}
+
+#[test]
 fn the_command_line_gives_the_numbers_of_the_page() {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("classes");
     fs::create_dir_all(&folder).unwrap();

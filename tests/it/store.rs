@@ -62,7 +62,7 @@ fn a_session_comes_back_from_its_records() {
     let record: SessionRecord = block_on(store.get(Collection::Sessions, "session")).unwrap().unwrap().value().unwrap();
     let judgments = block_on(store.list(Collection::Judgments, Some("session"))).unwrap();
     let judgments: Vec<Judgment> = judgments.iter().map(|record| record.value().unwrap()).collect();
-    assert_eq!(Session::resume(&study, record, &judgments).unwrap().progress(), (4, 74));
+    assert_eq!(Session::resume(&study, record, &judgments).unwrap().progress(), (4, 76));
 }
 
 #[test]

@@ -132,11 +132,10 @@ fn every_shipped_study_is_finished() {
         let id = &study.id;
         study.validate().unwrap();
         assert!(study.debrief.is_some(), "{id} has no debrief");
+        assert!(!study.practice.is_empty(), "{id} has no practice");
         // The first study opens without a choice and explains itself in two lines.
-        assert!(id == "everyday_words" || !study.practice.is_empty(), "{id} has no practice");
         assert!(id == "everyday_words" || !study.comprehension.is_empty(), "{id} checks nothing");
-        let has_no_catch = matches!(study.design, Design::Arrangement { .. });
-        assert_eq!(study.catch_trials.is_empty(), has_no_catch, "{id}");
+        assert!(!study.catch_trials.is_empty(), "{id} does not check who reads");
         let (session, records) = run_through(&study, 3, 0.1, true);
         assert!(session.is_finished() && session.completion_code().is_some(), "{id}");
         let quality = likewise::study::quality::of_session(&study, &records);
@@ -240,7 +239,7 @@ fn a_noiseless_participant_gives_back_the_planted_similarity() {
     let study = study();
     let (session, records) = run_through(&study, 3, 0.0, true);
     assert!(session.is_finished());
-    assert_eq!(session.progress(), (74, 74));
+    assert_eq!(session.progress(), (76, 76));
     let (labels, values) = similarity_matrix(&study, &records);
     let similarity = planted(&study);
     for (i, a) in study.stimuli.iter().enumerate() {
@@ -500,7 +499,7 @@ fn bad_answers_leave_the_session_where_it_is() {
     }
     assert_eq!(session.answer(rating(4), act(f64::NAN)), Err(StudyError::ResponseTime));
     assert_eq!(session.answer(rating(4), act(-1.0)), Err(StudyError::ResponseTime));
-    assert_eq!(session.progress(), (0, 74));
+    assert_eq!(session.progress(), (0, 76));
     let (mut finished, _) = run_through(&study, 4, 0.0, true);
     assert_eq!(finished.answer(rating(4), act(1.0)), Err(StudyError::Finished));
 }
@@ -591,6 +590,13 @@ fn a_bad_study_is_refused_by_the_name_of_its_field() {
     check(odd, "comprehension[0]", &|study| study.comprehension[0].right = 3);
     check(odd, "practice[1]", &|study| study.practice[1].truncate(2));
     check(odd, "practice[0]", &|study| study.practice[0][0].id = "dog".into());
+    check("kitchen", "catch_trials[0].expected", &|study| {
+        study.catch_trials[0].expected = Expected::Closest { ids: ["honey".into(), "chicken".into()] };
+    });
+    check("kitchen", "catch_trials[0].expected", &|study| {
+        study.catch_trials[0].expected = Expected::Closest { ids: ["honey".into(), "honey".into()] };
+    });
+    check("kitchen", "catch_trials[0]", &|study| study.catch_trials[0].stimuli.clear());
     check(odd, "catch_trials[1].expected", &|study| {
         study.catch_trials[1].expected = Expected::Stimulus { id: "dog".into() };
     });
@@ -610,7 +616,7 @@ fn repeats_fit_even_when_they_are_as_many_as_allowed() {
     study.validate().unwrap();
     for seed in 0..100 {
         let list = trials(&study, seed);
-        assert_eq!(list.len(), 15 + 5 + 2);
+        assert_eq!(list.len(), 2 + 15 + 5 + 2);
         for trial in &list {
             if let TrialKind::RepeatOf { trial: of } = trial.kind {
                 assert!((trial.index - of) as usize >= MIN_REPEAT_GAP);

@@ -9,7 +9,7 @@ use likewise::eval::sight::{CLIP_FAMILY, Labels, Operation, PROMPTS, View};
 use likewise::eval::tasks::visalign::evidence_of;
 use likewise::formats::FormatError;
 use likewise::vision::clip::Clip;
-use likewise::vision::engine::{Network, Pictures, VisionEngine};
+use likewise::vision::engine::{Pictures, VisionEngine};
 use likewise::vision::picture::Picture;
 use likewise::vision::vit::Vit;
 use serde_json::Value;
@@ -124,7 +124,7 @@ fn the_engine_answers_with_eleven_prompts_whatever_labels_are_asked_for() {
         self_test: SelfTest::Unverified { reason: "a test".to_owned() },
         has_chat_template: None,
     };
-    let mut engine = VisionEngine::new(Network::Clip(Box::new(clip())), info, OnePicture);
+    let mut engine = VisionEngine::new(clip(), info, OnePicture);
     let view = View { source: "a".into(), operation: Operation::Fog, severity: 0, seed: 1, crops: true };
     let (response, _) = pollster::block_on(engine.look(&view, || 0.0)).unwrap();
     let evidence = evidence_of(&response).unwrap();

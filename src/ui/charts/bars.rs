@@ -7,6 +7,8 @@ use super::{estimate_in_words, legend};
 use crate::report::figure::{Axis, Bar};
 
 const ROW: f64 = 30.0;
+/// Height of a line of a label.
+const LETTERS: f64 = 13.0;
 
 /// Longest line of a label, in characters.
 const LINE: usize = 36;
@@ -33,21 +35,31 @@ pub(super) fn view(bars: &[Bar], axis: &Axis, label: String) -> impl IntoView + 
     // Room for the longest label, up to half of the figure.
     let parts = bars.iter().flat_map(|bar| lines(&bar.label));
     let longest = parts.map(|part| part.chars().count()).max().unwrap_or(0) as f64;
+    // Where there is no room beside a bar its label stands above it.
+    let above = super::is_narrow();
+    let names: Vec<Vec<&str>> = bars
+        .iter()
+        .enumerate()
+        .map(|(row, bar)| if row > 0 && bars[row - 1].label == bar.label { Vec::new() } else { lines(&bar.label) })
+        .collect();
+    let room = |row: usize| if above { names[row].len() as f64 * (LETTERS + 2.0) } else { 0.0 };
+    let rooms: f64 = (0..bars.len()).map(room).sum();
     let frame = Frame {
-        width: 560.0,
-        height: bars.len() as f64 * ROW + 58.0,
-        left: (12.0 + longest * 7.2).clamp(148.0, 280.0),
+        width: super::width(),
+        height: bars.len() as f64 * ROW + rooms + 58.0,
+        left: if above { 10.0 } else { (12.0 + longest * 7.2).clamp(148.0, 280.0) },
         top: 8.0,
         right: 66.0,
         bottom: 42.0,
     };
     let (x0, x1) = (frame.left, frame.width - frame.right);
-    let mut last = "";
+    let mut bottom = frame.top;
     let rows = bars
         .iter()
         .enumerate()
         .map(|(row, bar)| {
-            let y = frame.top + row as f64 * ROW;
+            let y = bottom + room(row);
+            bottom = y + ROW;
             let middle = y + ROW / 2.0;
             let series = groups.iter().position(|group| *group == bar.group).unwrap_or(0) % super::SERIES;
             let end = place(axis, bar.estimate.value, x0, x1);
@@ -59,11 +71,14 @@ pub(super) fn view(bars: &[Bar], axis: &Axis, label: String) -> impl IntoView + 
                     <line class="interval" x1=b x2=b y1=middle - 4.0 y2=middle + 4.0 />
                 }
             });
-            let name = if bar.label == last { Vec::new() } else { lines(&bar.label) };
-            last = &bar.label;
-            let top = middle + 4.0 - (name.len().saturating_sub(1) as f64) * 6.5;
-            let name = name.iter().enumerate().map(|(line, part)| {
-                view! { <text x=x0 - 8.0 y=top + line as f64 * 13.0 text-anchor="end">{(*part).to_owned()}</text> }
+            let first = if above {
+                y - room(row) + LETTERS
+            } else {
+                middle + 4.0 - names[row].len().saturating_sub(1) as f64 * LETTERS / 2.0
+            };
+            let (x, anchor) = if above { (x0, "start") } else { (x0 - 8.0, "end") };
+            let name = names[row].iter().enumerate().map(|(line, part)| {
+                view! { <text x=x y=first + line as f64 * LETTERS text-anchor=anchor>{(*part).to_owned()}</text> }
             });
             let name = name.collect_view();
             view! {

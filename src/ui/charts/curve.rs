@@ -14,7 +14,7 @@ const MOST_BANDS: usize = 2;
 const ASIDE: f64 = 5.0;
 
 pub(super) fn view(lines: &[Line], x: &Axis, y: &Axis, band: Option<&Band>, label: String) -> impl IntoView + use<> {
-    let frame = Frame { width: 560.0, height: 380.0, left: 56.0, top: 28.0, right: 16.0, bottom: 46.0 };
+    let frame = Frame { width: super::width(), height: 380.0, left: 56.0, top: 28.0, right: 16.0, bottom: 46.0 };
     let (x0, x1) = (frame.left, frame.width - frame.right);
     let (y0, y1) = (frame.top, frame.height - frame.bottom);
     let path = |points: &[(f64, f64)]| {

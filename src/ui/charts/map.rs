@@ -4,7 +4,8 @@ use leptos::prelude::*;
 
 use crate::report::figure::Point;
 
-const SIDE: f64 = 520.0;
+/// Side of the drawing, and on a phone.
+const SIDES: (f64, f64) = (520.0, 380.0);
 const MARGIN: f64 = 46.0;
 /// Side of a picture.
 const PICTURE: f64 = 28.0;
@@ -23,6 +24,7 @@ fn nearest(points: &[Point], at: usize) -> Vec<String> {
 pub(super) fn view(points: &[Point], label: &str) -> impl IntoView + use<> {
     let points = StoredValue::new(points.to_vec());
     let n = points.with_value(Vec::len);
+    let side = if super::is_narrow() { SIDES.1 } else { SIDES.0 };
     let chosen: RwSignal<Option<usize>> = RwSignal::new(None);
     // One scale for both axes: distances are what the picture is about.
     let ends = |of: fn(&Point) -> f64| {
@@ -35,7 +37,7 @@ pub(super) fn view(points: &[Point], label: &str) -> impl IntoView + use<> {
     };
     let ((x0, x1), (y0, y1)) = (ends(|it| it.x), ends(|it| it.y));
     let span = (x1 - x0).max(y1 - y0).max(1e-12);
-    let unit = (SIDE - 2.0 * MARGIN) / span;
+    let unit = (side - 2.0 * MARGIN) / span;
     let height = (y1 - y0).max(0.0) * unit + 2.0 * MARGIN;
     let words = move || {
         chosen.get().map_or_else(
@@ -64,7 +66,7 @@ pub(super) fn view(points: &[Point], label: &str) -> impl IntoView + use<> {
                 let (x, y) = (MARGIN + (point.x - x0) * unit, MARGIN + (y1 - point.y) * unit);
                 // Names near the right edge stand on the left of their point.
                 let away = if point.picture.is_some() { PICTURE / 2.0 + 4.0 } else { 9.0 };
-                let (anchor, dx) = if x > SIDE * 0.75 { ("end", -away) } else { ("start", away) };
+                let (anchor, dx) = if x > side * if super::is_narrow() { 0.6 } else { 0.75 } { ("end", -away) } else { ("start", away) };
                 let class = move || if chosen.get() == Some(at) { "map-point chosen" } else { "map-point" };
                 view! {
                     <g class=class on:click=move |_| chosen.set(Some(at))>
@@ -85,7 +87,7 @@ pub(super) fn view(points: &[Point], label: &str) -> impl IntoView + use<> {
     view! {
         <div class="map" tabindex="0" role="group" aria-label=format!("Map, arrow keys go from name to name: {label}") data-testid="map"
             on:keydown=step on:focus=move |_| chosen.update(|chosen| *chosen = chosen.or(Some(0)))>
-            <svg viewBox=format!("0 0 {SIDE} {height:.1}") aria-hidden="true">{marks}</svg>
+            <svg viewBox=format!("0 0 {side} {height:.1}") aria-hidden="true">{marks}</svg>
         </div>
         <p class="hint" role="status" data-testid="map-words">{words}</p>
     }

@@ -56,9 +56,10 @@ fn one(matrix: &Matrix, scale: &Axis, label: &str) -> impl IntoView + use<> {
         })
         .collect_view();
     view! {
-        <div class="matrix-wrap">
+        // On a phone it keeps its size and scrolls.
+        <div class="matrix-wrap" tabindex=super::is_narrow().then_some("0") role="group" aria-label=matrix.title.clone()>
             <h3>{matrix.title.clone()}</h3>
-            <svg viewBox=format!("0 0 {side} {side}") role="img" aria-label=format!("{}: {label}", matrix.title)>
+            <svg width=side viewBox=format!("0 0 {side} {side}") role="img" aria-label=format!("{}: {label}", matrix.title)>
                 {names}
                 <rect class="heat-base" x=margin y=margin width=n as f64 * CELL height=n as f64 * CELL />
                 {cells}

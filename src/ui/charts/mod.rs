@@ -17,6 +17,20 @@ use crate::protocol::NoticeKind;
 use crate::report::export::{figure_table, table_to_csv};
 use crate::report::figure::{Cell, Estimate, Figure, Marks};
 
+/// Narrower windows are those of a phone (CSS pixels).
+const NARROW: f64 = 600.0;
+
+/// Whether the window is a phone's. A drawing that is made for a page would have letters of half their size there.
+fn is_narrow() -> bool {
+    let width = web_sys::window().and_then(|it| it.inner_width().ok()).and_then(|it| it.as_f64());
+    width.is_some_and(|width| width < NARROW)
+}
+
+/// Width of a drawing with axes, in SVG units, which are about pixels then.
+fn width() -> f64 {
+    if is_narrow() { 340.0 } else { 560.0 }
+}
+
 /// A number in few digits.
 pub(crate) fn short(value: f64) -> String {
     if !value.is_finite() {
@@ -77,12 +91,26 @@ pub fn Chart(
         Ok(text) => said(download::offer(&format!("{}.csv", title.with_value(|it| file_name(it))), "text/csv", &text)),
         Err(detail) => state.notify(NoticeKind::Unexpected, detail),
     };
-    let marks = match figure.marks {
-        Marks::Bars { bars, axis } => bars::view(&bars, &axis, label).into_any(),
-        Marks::Scatter { points, x, y, diagonal } => scatter::view(&points, &x, &y, diagonal, label).into_any(),
-        Marks::Curve { lines, x, y, band } => curve::view(&lines, &x, &y, band.as_ref(), label).into_any(),
-        Marks::Map { points } => map::view(&points, &label).into_any(),
-        Marks::Matrices { matrices, scale } => matrix::view(&matrices, &scale, &label).into_any(),
+    // Drawn anew where a window becomes a phone's or ceases to be one.
+    let narrow = RwSignal::new(is_narrow());
+    let resized = window_event_listener(leptos::ev::resize, move |_| {
+        if narrow.get_untracked() != is_narrow() {
+            narrow.set(is_narrow());
+        }
+    });
+    on_cleanup(move || resized.remove());
+    let marks = StoredValue::new(figure.marks);
+    let drawing = move || {
+        narrow.track();
+        marks.with_value(|marks| match marks {
+            Marks::Bars { bars, axis } => bars::view(bars, axis, label.clone()).into_any(),
+            Marks::Scatter { points, x, y, diagonal } => {
+                scatter::view(points, x, y, *diagonal, label.clone()).into_any()
+            }
+            Marks::Curve { lines, x, y, band } => curve::view(lines, x, y, band.as_ref(), label.clone()).into_any(),
+            Marks::Map { points } => map::view(points, &label).into_any(),
+            Marks::Matrices { matrices, scale } => matrix::view(matrices, scale, &label).into_any(),
+        })
     };
     let cell = |cell: Cell| match cell {
         Cell::Number(value) => number_cell(value),
@@ -93,7 +121,7 @@ pub fn Chart(
         <figure class="chart" data-testid="figure" node_ref=drawn>
             <h2 class="chart-title">{figure.title.clone()}</h2>
             <figcaption><p>{figure.caption.clone()}</p></figcaption>
-            {marks}
+            {drawing}
             {notes}
             <details>
                 <summary>"Show as table, save"</summary>

@@ -7,7 +7,7 @@ use super::short;
 use crate::report::figure::{Axis, Point};
 
 pub(super) fn view(points: &[Point], x: &Axis, y: &Axis, diagonal: bool, label: String) -> impl IntoView + use<> {
-    let frame = Frame { width: 560.0, height: 440.0, left: 56.0, top: 28.0, right: 16.0, bottom: 46.0 };
+    let frame = Frame { width: super::width(), height: 440.0, left: 56.0, top: 28.0, right: 16.0, bottom: 46.0 };
     let (x0, x1) = (frame.left, frame.width - frame.right);
     let (y0, y1) = (frame.top, frame.height - frame.bottom);
     let line = diagonal.then(|| {

@@ -11,7 +11,7 @@ use super::judge_end::{model_can_rate, model_ratings, save};
 use crate::platform;
 use crate::protocol::NoticeKind;
 use crate::report::class_figures::{figures, participant_table, sentences};
-use crate::report::class_groups::group_table;
+use crate::report::class_groups::{group_table, view_table};
 use crate::report::class_summary::{BesideModel, ClassSummary, beside_model, class_summary};
 use crate::report::figure::{Cell, Table};
 use crate::store::answers::Answers;
@@ -325,6 +325,13 @@ fn Together(class: Class, study: Study, summary: ClassSummary) -> impl IntoView 
         <ul data-testid="class-sentences">
             {sentences(&summary).into_iter().chain(beside).map(|it| view! { <li>{it}</li> }).collect_view()}
         </ul>
+        {view_table(&summary.groups).map(|table| view! {
+            <details class="class-details" data-testid="views">
+                <summary>"One mind, groups, or degrees between prototypes"</summary>
+                <TableView name="How well each view predicts held-out answers" id="class-views" table=table />
+                <p class="hint">"A fifth of every participant's answers is predicted from the other four, in turn. Groups put a participant into one of them; prototypes place each between them, as a mixture (ideal points, after PAL, Chen et al. 2024). Bits nearer to 0 predict better."</p>
+            </details>
+        })}
         {group_table(&summary.groups).map(|table| view! {
             <section class="stack" data-testid="groups">
                 <h3>"Where the groups differ most"</h3>

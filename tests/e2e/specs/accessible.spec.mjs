@@ -1,26 +1,15 @@
 // Every page, light and dark, through axe: nothing serious may be found; and nothing may be wider than a phone.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
+import { accessible } from "../lib/axe.mjs";
 import { openPage, startBrowser } from "../lib/browser.mjs";
 import { startSite } from "../lib/site.mjs";
 import { atTrial, begin } from "../lib/study.mjs";
 
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const ROUTES = ["", "models/", "chat/", "tasks/", "run/", "sight/", "suite/", "results/", "similarity/", "judge/", "build/", "class/", "lesson/", "data/", "about/"];
 let site, browser;
 before(async () => { site = await startSite(); browser = await startBrowser("cpu"); });
 after(async () => { await browser?.close(); await site?.close(); });
-
-async function check(page, where) {
-  // Evaluated by the debugger, so the page's own policy stays as it is.
-  await page.evaluate(axe);
-  const found = await page.evaluate(async () => (await window.axe.run(document, { resultTypes: ["violations"] })).violations
-    .filter((one) => ["serious", "critical"].includes(one.impact))
-    .map((one) => `${one.id}: ${one.nodes.slice(0, 3).map((node) => node.html).join(" | ")}`));
-  assert.deepEqual(found, [], where);
-}
 
 for (const colorScheme of ["light", "dark"]) {
   test(`${colorScheme}: no page has a serious fault`, async () => {
@@ -30,12 +19,12 @@ for (const colorScheme of ["light", "dark"]) {
       await page.goto(site.url + route);
       await page.getByRole("heading", { level: 1 }).waitFor();
       await page.waitForLoadState("networkidle");
-      await check(page, route);
+      await accessible(page, route);
     }
     await page.goto(`${site.url}judge/`);
     await begin(it);
     await atTrial(page, 0);
-    await check(page, "a trial");
+    await accessible(page, "a trial");
     await context.close();
   });
 }

@@ -34,6 +34,9 @@ test("the builder makes an adaptive study by keyboard and names the field that i
   await id("draft-holdout").fill("25");
   await id("draft-holdout").press("Tab");
   await id("draft-ok").waitFor();
+  await pressOn(page, "simulate-run");
+  await id("plan").getByTestId("figure").waitFor({ timeout: 120_000 });
+  assert.match(await id("plan").innerText(), /chosen by the answers before, with the same chooser/);
   const link = await id("study-link").inputValue();
   assert.match(decodeURIComponent(link), /"adaptive":\{"holdout_percent":25,"n_pairs":40\}/);
   await pressOn(page, "draft-adaptive", "Space");

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
+import { accessibleEverywhere } from "../lib/axe.mjs";
 import { openPage, shoot, startBrowser, storedCounts } from "../lib/browser.mjs";
 import { startSite } from "../lib/site.mjs";
 import { agree, goThrough, pressOn } from "../lib/participant.mjs";
@@ -34,6 +35,7 @@ test("a wrong field is named and reached, a preview keeps nothing, a simulation 
   assert.match(await id("draft-wrong").innerText(), /Repeats \(n_repeats\): 9 repeats do not fit 12 main trials/);
   assert.equal(await id("draft-repeats").getAttribute("aria-invalid"), "true");
   await shoot(page, "build-wrong");
+  await accessibleEverywhere(page, "the builder with a wrong field");
   await pressOn(page, "go-to-field");
   assert.equal(await page.evaluate(() => document.activeElement.id), "draft-repeats");
   await id("draft-repeats").fill("2");
@@ -63,6 +65,7 @@ test("a wrong field is named and reached, a preview keeps nothing, a simulation 
   assert.match(plan, /50 simulated participants planted structure with noise: \d+ of 100 studies find it/);
   assert.match(plan, /no person gave them/);
   await shoot(page, "build");
+  await accessibleEverywhere(page, "the builder with a plan");
   const counts = await storedCounts(page, site);
   assert.deepEqual([counts.sessions, counts.judgments], [0, 0], "neither preview nor simulation is a person's");
 

@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { accessibleEverywhere } from "../lib/axe.mjs";
 import { openPage, shoot, startBrowser, storedCounts } from "../lib/browser.mjs";
 import { startSite } from "../lib/site.mjs";
 import { agree, goThrough, pressOn } from "../lib/participant.mjs";
@@ -61,6 +62,7 @@ test("packets of two pupils are merged, counted once, and read", async () => {
   await shoot(first.page, "pupil-end");
   const codes = await qrCodes(first);
   await shoot(first.page, "pupil-qr");
+  await accessibleEverywhere(first.page, "a packet as codes");
   // The next one on the same device does not see the last one's answers.
   await first.page.reload();
   await first.id("who").waitFor();
@@ -86,9 +88,11 @@ test("packets of two pupils are merged, counted once, and read", async () => {
   await id("together").getByTestId("figure").nth(1).waitFor();
   assert.match(await id("class-sentences").innerText(), /Krippendorff's alpha \(nominal\)/);
   await shoot(page, "class");
+  await accessibleEverywhere(page, "a class with answers");
   await pressOn(page, "projector");
   assert.equal(await id("collect").isVisible(), false);
   await shoot(page, "projector");
+  await accessibleEverywhere(page, "the projector view");
   await pressOn(page, "projector");
 
   // Everything is still there after a reload, and nobody's session became the teacher's own.

@@ -2,14 +2,13 @@
 // rules; a wrong file is named. The model is tiny and random: what it says means nothing.
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { test } from "node:test";
+import { accessibleEverywhere } from "../lib/axe.mjs";
 import { openPage, shoot, startBrowser, storedCounts } from "../lib/browser.mjs";
 import { GOLDEN, VISION_PATH, startSite } from "../lib/site.mjs";
 
 const MINUTE = 60_000;
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const golden = (name) => readFileSync(join(GOLDEN, name));
 const file = (name, buffer) => ({ name, mimeType: "application/octet-stream", buffer });
 const WEIGHTS = file("model.safetensors", golden("tiny-clip.safetensors"));
@@ -79,10 +78,7 @@ test("three files make a model that answers with all eleven slots, runs a set an
       assert.match(await id("clip-basis").textContent(), /least and the largest value of the run/);
     }
     await id("sight-function").selectOption("mass");
-    await page.evaluate(axe);
-    const faults = await page.evaluate(async () => (await window.axe.run(document, { resultTypes: ["violations"] })).violations
-      .filter((one) => ["serious", "critical"].includes(one.impact)).map((one) => `${one.id}: ${one.nodes[0].html}`));
-    assert.deepEqual(faults, []);
+    await accessibleEverywhere(page, "clip with results");
     await shoot(page, "clip-run");
     await page.setViewportSize({ width: 360, height: 740 });
     const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { after, before, test } from "node:test";
+import { accessibleEverywhere } from "../lib/axe.mjs";
 import { openPage, shoot, startBrowser, storedCounts } from "../lib/browser.mjs";
 import { startSite } from "../lib/site.mjs";
 import { agree, answerOne, goThrough, pressOn, screen } from "../lib/participant.mjs";
@@ -42,7 +43,7 @@ for (const [name, seed] of [["odd_one_out", 11], ["blind_answers", 12], ["shapes
     const total = trialsOf(study);
     const gone = places(seed, 4, total);
     await goThrough(it, study, async (n) => {
-      if (n === total - 3) await shoot(page, `trial-${name}`);
+      if (n === total - 3) { await shoot(page, `trial-${name}`); await accessibleEverywhere(page, `a trial of ${name}`); }
       if (!gone.delete(n)) return;
       const shown = await screen(page);
       await page.reload();
@@ -55,6 +56,7 @@ for (const [name, seed] of [["odd_one_out", 11], ["blind_answers", 12], ["shapes
     assert.match(await id("completion-code").innerText(), /^[A-Z2-9]{10}$/);
     await id("judge-end").getByTestId("figure").waitFor();
     await shoot(page, `end-${name}`);
+    await accessibleEverywhere(page, `the end of ${name}`);
     const code = await id("completion-code").innerText();
     await page.reload();
     assert.equal(await id("completion-code").innerText(), code);
@@ -149,6 +151,7 @@ for (const [design, stimuli] of MORE) {
     await agree(it);
     await answerOne(page, study);
     await shoot(page, `trial-${design.kind}`);
+    await accessibleEverywhere(page, `a trial of ${design.kind}`);
     const shown = await screen(page);
     await page.reload();
     await atTrial(page, 1);
@@ -166,6 +169,30 @@ for (const [design, stimuli] of MORE) {
     await context.close();
   });
 }
+
+test("an arrangement's catch trial says what to put together, and who reads passes", async () => {
+  const study = { schema: 1, id: "together", version: 1, title: "Together", instructions: "Arrange.", consent: { version: 1, text: "Kept here." },
+    design: { kind: "arrangement", n_shown: 4, n_trials: 1 }, stimuli: WORDS, n_repeats: 0,
+    catch_trials: [{ instruction: "Put dog and bus closer together than any other two.", stimuli: ["dog", "car", "oak", "bus"], expected: { kind: "closest", ids: ["dog", "bus"] } }] };
+  const it = await openPage(browser, site);
+  const { page, context, settle, id } = it;
+  await page.goto(`${site.url}judge/#study=${encodeURIComponent(JSON.stringify(study))}`);
+  await agree(it);
+  await answerOne(page, study);
+  await atTrial(page, 1);
+  assert.match(await id("trial").innerText(), /Put dog and bus closer together than any other two\./);
+  const things = { dog: ["ArrowLeft"], bus: ["ArrowLeft", "ArrowUp"], car: Array(9).fill("ArrowRight"), oak: Array(9).fill("ArrowDown") };
+  for (let thing = 0; thing < 4; thing += 1) {
+    const name = /^(\w+)/.exec((await id(`thing-${thing}`).innerText()).trim())[1];
+    for (const key of things[name]) await pressOn(page, `thing-${thing}`, key);
+  }
+  await page.waitForTimeout(260);
+  await pressOn(page, "arranged");
+  await id("judge-end").waitFor();
+  assert.match(await id("judge-end").innerText(), /1 of 1/);
+  settle();
+  await context.close();
+});
 
 test("things are placed by tapping alone", async () => {
   const study = { schema: 1, id: "tap", version: 1, title: "Tap", instructions: "Arrange.", consent: { version: 1, text: "Kept here." },

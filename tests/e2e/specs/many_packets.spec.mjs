@@ -1,6 +1,7 @@
 // A large class: three hundred packets in one tab, each counted once, without a slow page.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { accessibleEverywhere } from "../lib/axe.mjs";
 import { openPage, shoot, startBrowser } from "../lib/browser.mjs";
 import { packetOf } from "../lib/packets.mjs";
 import { startSite } from "../lib/site.mjs";
@@ -36,7 +37,13 @@ test("three hundred packets are merged and read while the page stays alive, and 
   const merged = Date.now() - began;
   const counts = await id("class-counts").innerText();
   assert.match(counts, /simulated participants\s*300|300\s*simulated participants/i);
+  // Groups and prototypes, each held to the same held-out answers.
+  await id("views").locator("summary").click();
+  assert.equal(await id("class-views").locator("tbody tr").count(), 5);
+  assert.match(await id("class-views").innerText(), /one group[\s\S]*3 groups[\s\S]*between 2 prototypes[\s\S]*between 3 prototypes/);
+  assert.match(await id("class-sentences").innerText(), /Each participant placed between \d prototypes instead \(ideal points, after PAL\)/);
   await shoot(page, "many-packets");
+  await accessibleEverywhere(page, "a class of many");
 
   const again = Date.now();
   await id("class-paste").fill(packets.join("\n"));

@@ -2,14 +2,13 @@
 // weights are random: what it answers means nothing, whose answers they are does.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { accessibleEverywhere } from "../lib/axe.mjs";
 import { openPage, shoot, startBrowser, storedCounts } from "../lib/browser.mjs";
 import { GOLDEN, startSite } from "../lib/site.mjs";
 import { agree, goThrough, pressOn } from "../lib/participant.mjs";
 
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const file = { name: "tiny.gguf", mimeType: "application/octet-stream", buffer: readFileSync(join(GOLDEN, "tiny-llama-q4_1.gguf")) };
 const words = ["dog", "cat", "oak", "fern", "car", "bus"].map((text) => ({ id: text, text }));
 const base = (id, design, stimuli, more = {}) => ({
@@ -66,6 +65,7 @@ test("every design is taken by the model in the builder, and none of it is a per
     if (study.id === "t_better") assert.match(await id("model-participant").innerText(), /the model itself is the judge/);
   }
   await shoot(page, "model-builder");
+  await accessibleEverywhere(page, "the builder with a model's answers");
   // Pictures: one sentence and no button.
   const drawn = base("t_seen", { kind: "pair_rating", scale }, ["apple", "ant", "axe"].map((text) => ({ id: text, text, image: `items/images/drawings/${text}.svg` })));
   await id("draft-file").setInputFiles({ name: "study.json", mimeType: "application/json", buffer: Buffer.from(JSON.stringify(drawn)) });
@@ -94,10 +94,7 @@ test("a person's answers stand beside the model's at the end and on the class pa
   assert.equal(saved.model.kind, "model");
   assert.ok(saved.model.judgments.length >= 3 && saved.model.judgments.every((one) => one.labeller === "model" && one.simulated));
   await shoot(page, "model-beside-person");
-  await page.evaluate(axe);
-  const found = await page.evaluate(async () => (await window.axe.run(document.querySelector("[data-testid=model-participant]"), { resultTypes: ["violations"] })).violations
-    .filter((one) => ["serious", "critical"].includes(one.impact)).map((one) => one.id));
-  assert.deepEqual(found, []);
+  await accessibleEverywhere(page, "the model beside a person");
   // The class page knows the run too; the person is counted, the model is not.
   await page.goto(`${site.url}class/#study=${encodeURIComponent(JSON.stringify(study))}`);
   await pressOn(page, "class-own");

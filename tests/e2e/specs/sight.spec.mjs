@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
+import { accessibleEverywhere } from "../lib/axe.mjs";
 import { openPage, shoot, startBrowser, storedCounts } from "../lib/browser.mjs";
 import { GOLDEN, VISION_PATH, startSite } from "../lib/site.mjs";
 
@@ -75,10 +76,12 @@ test("a picture is spoiled, declined and compared; a set runs and is kept", { sk
     await page.getByText(/^Reliability at cost 3/).waitFor();
     t.diagnostic(`${before} ${await id("sight-reliability").textContent()}`);
     await shoot(page, "sight-set");
+    await accessibleEverywhere(page, "sight with a run");
     await id("sight-open").click();
     await id("result").waitFor();
     assert.equal(await id("result-status").textContent(), "complete");
     await shoot(page, "sight-result");
+    await accessibleEverywhere(page, "a result of pictures");
     const counts = await storedCounts(page, site);
     assert.equal(counts.runs, 1);
     assert.equal(counts.itemresults, 75);

@@ -1,13 +1,12 @@
 // A tiny model with random weights finds things alike: what it finds means nothing, what the page does with it does.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { accessibleEverywhere } from "../lib/axe.mjs";
 import { openPage, shoot, startBrowser } from "../lib/browser.mjs";
 import { GOLDEN, startSite } from "../lib/site.mjs";
 
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const model = { name: "tiny.gguf", mimeType: "application/octet-stream", buffer: readFileSync(join(GOLDEN, "tiny-llama-q4_1.gguf")) };
 const WORDS = ["dog", "cat", "cow", "car", "bus", "van", "pear"];
 const upper = (noise) => WORDS.flatMap((a, i) => WORDS.slice(i + 1).map((b, j) => (Math.floor(i / 3) === Math.floor((i + j + 1) / 3) ? 18 : 4) + ((i * 7 + j * 3) % noise)));
@@ -76,10 +75,7 @@ for (const project of ["cpu", "gpu"]) {
     await page.keyboard.press("ArrowRight");
     assert.match(await id("map-words").first().textContent(), /^cat: nearest are /);
 
-    await page.evaluate(axe);
-    const faults = await page.evaluate(async () => (await window.axe.run(document, { resultTypes: ["violations"] })).violations
-      .filter((one) => ["serious", "critical"].includes(one.impact)).map((one) => `${one.id}: ${one.nodes[0].html}`));
-    assert.deepEqual(faults, []);
+    await accessibleEverywhere(page, "similarity with results");
 
     // Another layer and another measure change the sentence.
     await id("layer").fill("2");

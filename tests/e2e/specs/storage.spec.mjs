@@ -148,7 +148,7 @@ function places(seed, n, below) {
 }
 
 test("killed at 20 random points of a session, it loses nothing but at most the trial on the screen", async () => {
-  const TRIALS = 74;
+  const TRIALS = 76;
   const it = await openPage(browser, site);
   let page = it.page;
   await page.goto(`${site.url}judge/`);

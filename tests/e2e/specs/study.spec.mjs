@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { accessibleEverywhere } from "../lib/axe.mjs";
 import { openPage, shoot, startBrowser, storedCounts } from "../lib/browser.mjs";
 import { GOLDEN, startSite } from "../lib/site.mjs";
 import { answer, atTrial, begin } from "../lib/study.mjs";
@@ -31,8 +32,8 @@ test("a whole study with keys alone, over a reload and an undo", async () => {
   await page.reload();
   await atTrial(page, 30);
   assert.deepEqual([await id("left").or(id("instruction")).textContent()], before, "the same trial after the reload");
-  // 12 words make 66 pairs; 6 come twice and 2 are catch trials.
-  await answer(it, 30, 74);
+  // 12 words make 66 pairs; 2 are practice, 6 come twice and 2 are catch trials.
+  await answer(it, 30, 76);
   await id("judge-end").waitFor();
   await id("judge-end").getByTestId("figure").first().waitFor();
   await page.reload();
@@ -48,10 +49,11 @@ test("a whole study with keys alone, over a reload and an undo", async () => {
   assert.match(await id("rho").textContent(), /n = 66 pairs/);
   assert.equal(await id("judge-end").getByTestId("figure").count(), 2);
   await shoot(page, "compared");
+  await accessibleEverywhere(page, "a person beside a model");
 
   const counts = await storedCounts(page, site);
-  // 74 answers that count, the one taken back, and the record that takes it back.
-  assert.deepEqual({ sessions: counts.sessions, judgments: counts.judgments }, { sessions: 1, judgments: 76 });
+  // 76 answers that count, the one taken back, and the record that takes it back.
+  assert.deepEqual({ sessions: counts.sessions, judgments: counts.judgments }, { sessions: 1, judgments: 78 });
   settle();
   await context.close();
 });

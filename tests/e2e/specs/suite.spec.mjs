@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { accessibleEverywhere } from "../lib/axe.mjs";
 import { openPage, shoot, startBrowser } from "../lib/browser.mjs";
 import { GOLDEN, startSite } from "../lib/site.mjs";
 
@@ -69,6 +70,7 @@ test("a suite runs, stops, goes on after a reload, and its link reopens it", asy
     assert.equal(await page.locator(".badge.unverified").count(), 3);
     assert.equal(await id("suite-result").getByTestId("figure").count(), 3);
     await shoot(page, "suite-result");
+    await accessibleEverywhere(page, "a finished suite");
     const saved = page.waitForEvent("download");
     await id("suite-csv").click();
     const csv = readFileSync(await (await saved).path(), "utf8");

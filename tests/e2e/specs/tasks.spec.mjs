@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
+import { accessible } from "../lib/axe.mjs";
 import { openPage, startBrowser } from "../lib/browser.mjs";
 import { GOLDEN, startSite } from "../lib/site.mjs";
 
@@ -34,6 +35,7 @@ test("every benchmark runs to its end and its result opens", async (t) => {
       assert.equal(await id("result-status").textContent(), "complete", name);
       assert.ok(await id("result").getByTestId("figure").count() >= 1, `${name} has a figure`);
       assert.equal(await id("notices").textContent(), "", name);
+      await accessible(page, name);
     }
     settle();
   } finally {
