@@ -1,6 +1,10 @@
 //! Records out of the browser: JSON keeps them exactly, CSV is for spreadsheets.
 
+use std::io::{Cursor, Write as _};
+
 use serde::{Deserialize, Serialize};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
 
 use super::figure::{Bar, Cell, Estimate, Figure, Line, Marks, Matrix, Table};
 use crate::eval::engine::Response;
@@ -69,6 +73,21 @@ pub fn run_to_json(run: &Run, results: &[ItemResult]) -> Result<String, ExportEr
     let file =
         RunFile { format: RUN_FORMAT.to_owned(), schema: RUN_SCHEMA, run: run.clone(), results: results.to_vec() };
     Ok(serde_json::to_string_pretty(&file)?)
+}
+
+/// A ZIP of these files, by path. They are stored, which every reader can read, and no moment is written, so that the same
+/// files give the same bytes.
+///
+/// # Errors
+/// What the writer says, of a path that is there twice for example.
+pub fn zip_of(files: Vec<(String, Vec<u8>)>) -> Result<Vec<u8>, ExportError> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    let stored = SimpleFileOptions::DEFAULT.compression_method(CompressionMethod::Stored);
+    for (path, bytes) in files {
+        zip.start_file(path, stored)?;
+        zip.write_all(&bytes).map_err(zip::result::ZipError::Io)?;
+    }
+    Ok(zip.finish()?.into_inner())
 }
 
 /// Reads what [`run_to_json`] wrote.

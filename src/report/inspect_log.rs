@@ -6,14 +6,10 @@
 //! the engine failed carry an error and no score. The option log-likelihoods and the whole conversation are in the
 //! sample's metadata.
 
-use std::io::{Cursor, Write as _};
-
 use serde_json::{Map, Value, json};
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipWriter};
 
 use super::comparison::acted_rightly;
-use super::export::ExportError;
+use super::export::{ExportError, zip_of};
 use crate::eval::engine::{Message, Prompt, Request, Response, Role};
 use crate::eval::item::Target;
 use crate::eval::run::{ItemResult, Method, Run, RunStatus};
@@ -205,12 +201,9 @@ pub fn eval_file(run: &Run, results: &[ItemResult]) -> Result<Vec<u8>, ExportErr
     let samples = samples.as_ref().and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let start = json!({"version": header.get("version"), "eval": header.get("eval"), "plan": header.get("plan")});
     let summaries: Vec<Value> = samples.iter().map(summary_of).collect();
-    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    // No moment is written, so that the same run gives the same bytes.
-    let stored = SimpleFileOptions::DEFAULT.compression_method(CompressionMethod::Stored);
+    let mut members: Vec<(String, Vec<u8>)> = Vec::with_capacity(samples.len() + 3);
     let mut member = |name: &str, value: &Value| -> Result<(), ExportError> {
-        zip.start_file(name, stored)?;
-        zip.write_all(&serde_json::to_vec(value)?).map_err(zip::result::ZipError::Io)?;
+        members.push((name.to_owned(), serde_json::to_vec(value)?));
         Ok(())
     };
     member("_journal/start.json", &start)?;
@@ -219,7 +212,7 @@ pub fn eval_file(run: &Run, results: &[ItemResult]) -> Result<Vec<u8>, ExportErr
     }
     member("summaries.json", &json!(summaries))?;
     member("header.json", &header)?;
-    Ok(zip.finish()?.into_inner())
+    zip_of(members)
 }
 
 #[cfg(test)]

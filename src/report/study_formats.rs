@@ -90,6 +90,24 @@ impl Format {
         }
     }
 
+    /// What it is called on a page.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Csv => "Spreadsheet (CSV) with codebook",
+            Self::PsychDs => "Psych-DS project",
+            Self::JsPsych => "jsPsych rows (CSV)",
+            Self::InspectScores => "Scores for inspect_ai (JSON lines)",
+            Self::Triplets => "Triplets with named columns (CSV)",
+            Self::Salmon => "Triplets for Salmon (CSV)",
+            Self::Things => "Triplets as in THINGS (TSV)",
+            Self::Vice => "Triplets for VICE and SPoSE (text)",
+            Self::Cblearn => "Triplets for cblearn (CSV)",
+            Self::Arena => "Arena battles (CSV)",
+            Self::Dpo => "Preference pairs for training (JSON lines)",
+            Self::Rsatoolbox => "RDMs for rsatoolbox (JSON)",
+        }
+    }
+
     /// The format of this name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.name() == name)

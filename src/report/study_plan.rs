@@ -14,6 +14,7 @@ use crate::stats::rank::spearman;
 use crate::stats::rdm::{pair_count, pair_index};
 use crate::stats::reliability::split_half;
 use crate::stats::rng::Pcg32;
+use crate::study::adaptive::adapts;
 use crate::study::arrangement::{FIELD, inverse_mds};
 use crate::study::assign;
 use crate::study::design::{Design, SimulatedParticipant};
@@ -166,7 +167,7 @@ pub fn answers_of(
 /// The main trials of a session and what is answered to them. Where the next question depends on the answers before, it is a
 /// session that asks, as it asks people.
 fn walk(study: &Study, seed: u64, mut answer: impl FnMut(&Trial) -> Answer) -> Vec<(Trial, Answer)> {
-    if study.adaptive.is_none() {
+    if !adapts(study) {
         let mains = assign::trials(study, seed).into_iter().filter(|trial| trial.kind.is_main());
         return mains.map(|trial| (trial.clone(), answer(&trial))).collect();
     }
@@ -432,11 +433,9 @@ pub fn plan(study: &Study, pools: &[Pool], n: usize, noise: f64, seed: u64) -> P
     let caption = format!(
         "Share of simulated studies in which the planted structure is found, by number of participants; noise {noise:.2}."
     );
-    if study.adaptive.is_some() {
+    if adapts(study) {
         sentences.push(
-            "Their questions were chosen by the answers before, with the same chooser and the same held-out stream as in a \
-             session."
-                .to_owned(),
+            "Their questions were chosen by the answers before, with the same chooser as in a session.".to_owned(),
         );
     }
     let figure = Figure {

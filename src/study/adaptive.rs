@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 
 use super::StudyError;
 use super::design::{Design, MAX_TRIALS};
-use super::judgment::question_key;
+use super::judgment::{Judgment, question_key};
 use super::study::{Stimulus, Study};
 use super::trial::{Answer, Trial, TrialKind};
-use super::{pair_rating, triplet};
+use super::{arrangement, pair_rating, triplet};
 use crate::stats::committee::{Committee, Pairs, Told};
 use crate::stats::rng::Pcg32;
 
@@ -78,6 +78,25 @@ impl Adaptive {
             _ => Err(StudyError::field("adaptive", "only pairs that are rated and triplets can be chosen so")),
         }
     }
+}
+
+/// Whether a session of this study chooses questions by the answers before.
+pub fn adapts(study: &Study) -> bool {
+    study.adaptive.is_some() || matches!(study.design, Design::Arrangement { lift_the_weakest: true, .. })
+}
+
+/// The field of the trial at `index` of an arrangement that lifts the weakest, after the main judgments `before`; none for
+/// the first, and for other studies.
+pub(super) fn next_field(study: &Study, seed: u64, index: u32, before: &[&Judgment]) -> Option<Vec<Stimulus>> {
+    let Design::Arrangement { n_shown, lift_the_weakest: true, .. } = study.design else { return None };
+    let place = |id: &str| study.stimuli.iter().position(|it| it.id == id);
+    let fields = arrangement::arranged(before, &place);
+    if fields.is_empty() {
+        return None;
+    }
+    let mut rng = Pcg32::with_stream(seed, STREAM_CHOICE + u64::from(index));
+    let set = arrangement::weakest_set(study.stimuli.len(), n_shown as usize, &fields, &mut rng);
+    Some(set.into_iter().filter_map(|place| study.stimuli.get(place).cloned()).collect())
 }
 
 /// Marks the held-out stream among laid-out trials.

@@ -1,6 +1,6 @@
 //! Arrangement: several things are put on a field so that what is alike lies close together, several times with other
 //! things (Kriegeskorte and Mur 2012, doi:10.3389/fpsyg.2012.00245). The sets are laid out by seed before the session,
-//! covering pairs evenly; they do not adapt to the answers.
+//! covering pairs evenly, or all but the first lift the weakest pairs of the answers before ([`weakest_set`]).
 
 use super::StudyError;
 use super::design::{MAX_TRIALS, SimulatedParticipant};
@@ -113,6 +113,62 @@ pub(super) fn together(ids: &[String; 2], shown: &[String]) -> Answer {
 /// Things on a field, by their place among the stimuli, and where they lay.
 pub type Arranged = (Vec<usize>, Vec<(u16, u16)>);
 
+/// How fast evidence about a pair saturates: its utility is 1 - exp(-10 w), as in the paper.
+const SATURATION: f64 = 10.0;
+
+/// What the next field shows after `before`: "lift the weakest" (Kriegeskorte and Mur 2012). A pair's evidence is the sum of
+/// its squared distances on the fields so far, in sides of the field: what lay close together was told least about. The set
+/// begins with the pair of least evidence and takes whatever thing adds most utility of evidence, if the estimate so far is
+/// spread over the whole field, until `n_shown` are there (the paper stops by a cost of time; here every field is as full).
+/// Ties by chance. There are `n` stimuli.
+pub(super) fn weakest_set(n: usize, n_shown: usize, before: &[Arranged], rng: &mut Pcg32) -> Vec<usize> {
+    let mut evidence = vec![0.0; pair_count(n)];
+    for (items, points) in before {
+        let mut found = distances(points).into_iter();
+        for (place, &a) in items.iter().enumerate() {
+            for &b in items.iter().skip(place + 1) {
+                let distance = found.next().unwrap_or(0.0) / f64::from(FIELD);
+                if let (true, Some(sum)) = (a != b, evidence.get_mut(pair_index(a, b, n))) {
+                    *sum += distance * distance;
+                }
+            }
+        }
+    }
+    let known = inverse_mds(n, before);
+    let told: Vec<f64> = known.iter().copied().filter(|it| it.is_finite()).collect();
+    // Of a pair that never lay on one field nothing is known but what pairs are like.
+    let mean = if told.is_empty() { 0.5 } else { told.iter().sum::<f64>() / told.len() as f64 };
+    let of = |list: &[f64], a: usize, b: usize| list.get(pair_index(a, b, n)).copied().filter(|it| it.is_finite());
+    let utility = |weight: f64| 1.0 - libm::exp(-SATURATION * weight);
+    let gain = |set: &[usize]| {
+        let pairs = set.iter().enumerate().flat_map(|(place, &a)| set[place + 1..].iter().map(move |&b| (a, b)));
+        let all: Vec<(f64, f64)> =
+            pairs.map(|(a, b)| (of(&evidence, a, b).unwrap_or(0.0), of(&known, a, b).unwrap_or(mean))).collect();
+        let widest = all.iter().map(|it| it.1).fold(f64::MIN_POSITIVE, f64::max);
+        all.iter().map(|(had, far)| utility(had + (far / widest) * (far / widest)) - utility(*had)).sum::<f64>()
+    };
+    let mut order: Vec<usize> = (0..n).collect();
+    rng.shuffle(&mut order);
+    let mut set: Vec<usize> = Vec::with_capacity(n_shown);
+    let pairs = order.iter().enumerate().flat_map(|(place, &a)| order[place + 1..].iter().map(move |&b| (a, b)));
+    let weight = |&(a, b): &(usize, usize)| of(&evidence, a, b).unwrap_or(0.0);
+    if let Some((a, b)) = pairs.min_by(|x, y| weight(x).total_cmp(&weight(y))) {
+        set.extend([a, b]);
+    }
+    while set.len() < n_shown.min(n) {
+        let with = |it: usize| {
+            let mut larger = set.clone();
+            larger.push(it);
+            gain(&larger)
+        };
+        let free = order.iter().copied().filter(|it| !set.contains(it)).map(|it| (it, with(it)));
+        let Some((next, _)) = free.max_by(|x, y| x.1.total_cmp(&y.1)) else { break };
+        set.push(next);
+    }
+    rng.shuffle(&mut set);
+    set
+}
+
 /// Distances on the field, pair by pair.
 fn distances(points: &[(u16, u16)]) -> Vec<f64> {
     let mut out = Vec::with_capacity(pair_count(points.len()));
@@ -189,9 +245,9 @@ pub fn inverse_mds(n: usize, arrangements: &[Arranged]) -> Vec<f64> {
     if widest > 0.0 { current.into_iter().map(|value| value / widest).collect() } else { current }
 }
 
-/// [`inverse_mds`] of the main judgments of one session; `place` gives the place of a stimulus.
-pub(super) fn of_judgments(n: usize, judgments: &[&Judgment], place: &dyn Fn(&str) -> Option<usize>) -> Vec<f64> {
-    let arrangements: Vec<Arranged> = judgments
+/// The fields of these judgments; `place` gives the place of a stimulus.
+pub(super) fn arranged(judgments: &[&Judgment], place: &dyn Fn(&str) -> Option<usize>) -> Vec<Arranged> {
+    judgments
         .iter()
         .filter_map(|judgment| match judgment.answer() {
             Some(Answer::Arrangement { points }) => {
@@ -200,8 +256,12 @@ pub(super) fn of_judgments(n: usize, judgments: &[&Judgment], place: &dyn Fn(&st
             }
             _ => None,
         })
-        .collect();
-    inverse_mds(n, &arrangements)
+        .collect()
+}
+
+/// [`inverse_mds`] of the main judgments of one session; `place` gives the place of a stimulus.
+pub(super) fn of_judgments(n: usize, judgments: &[&Judgment], place: &dyn Fn(&str) -> Option<usize>) -> Vec<f64> {
+    inverse_mds(n, &arranged(judgments, place))
 }
 
 /// The true map of what is shown, as well as two dimensions can, with uniform noise of half width `noise` (of half the
@@ -259,6 +319,24 @@ mod tests {
         for (found, expected) in found.iter().zip(&expected) {
             assert!((found - expected).abs() < 1e-6, "{found} {expected}");
         }
+    }
+
+    #[test]
+    fn the_next_field_lifts_the_weakest_pairs() {
+        // Four lay in a heap and two far away: nothing is known yet of what is within the heap.
+        let points = vec![(0, 0), (10, 0), (0, 10), (10, 10), (1000, 1000), (1000, 0)];
+        let seen = vec![((0..6).collect::<Vec<usize>>(), points)];
+        for seed in 0..20 {
+            let mut next = weakest_set(6, 4, &seen, &mut Pcg32::new(seed));
+            next.sort_unstable();
+            assert_eq!(next, [0, 1, 2, 3], "seed {seed}");
+        }
+        // Who never lay on a field comes next.
+        let part = vec![(vec![0, 1, 2], vec![(0, 0), (1000, 0), (500, 900)])];
+        let next = weakest_set(6, 3, &part, &mut Pcg32::new(1));
+        assert!(next.iter().filter(|it| **it > 2).count() >= 1, "{next:?}");
+        let all = weakest_set(4, 20, &[], &mut Pcg32::new(1));
+        assert_eq!(all.len(), 4);
     }
 
     #[test]

@@ -83,6 +83,9 @@ pub enum Design {
         n_shown: u32,
         /// Fields of a session.
         n_trials: u32,
+        /// Each field but the first shows what those before it say least about; otherwise all are laid out ahead.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        lift_the_weakest: bool,
     },
 }
 
@@ -155,7 +158,7 @@ impl Design {
             Self::Label { .. } | Self::FreeLabel { .. } => label::main_trials(stimuli.len(), rng),
             Self::AnchoredTriplet { n_trials } => anchored_triplet::main_trials(stimuli.len(), *n_trials as usize, rng),
             Self::AnswerRating { .. } => answer_rating::main_trials(stimuli.len(), rng),
-            Self::Arrangement { n_shown, n_trials } => {
+            Self::Arrangement { n_shown, n_trials, .. } => {
                 arrangement::main_trials(stimuli.len(), *n_shown as usize, *n_trials as usize, rng)
             }
         }
@@ -203,7 +206,9 @@ impl Design {
                 answer_rating::validate_design(prompts, axes, scale, stimuli)
             }
             Self::FreeLabel { max_chars } => free_label::validate_design(*max_chars),
-            Self::Arrangement { n_shown, n_trials } => arrangement::validate_design(*n_shown, *n_trials, stimuli.len()),
+            Self::Arrangement { n_shown, n_trials, .. } => {
+                arrangement::validate_design(*n_shown, *n_trials, stimuli.len())
+            }
         }
     }
 

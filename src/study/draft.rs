@@ -159,6 +159,9 @@ pub struct Draft {
     /// laid out before the session.
     #[serde(default)]
     pub holdout_percent: u32,
+    /// Whether the fields of an arrangement after the first lift the weakest pairs.
+    #[serde(default)]
+    pub lift_the_weakest: bool,
     /// Pictures of the builder's own, by the name that a line gives as `picture:NAME`; `data:` addresses.
     #[serde(default)]
     pub pictures: BTreeMap<String, String>,
@@ -199,6 +202,7 @@ impl Draft {
             redirect: String::new(),
             collect: None,
             holdout_percent: 0,
+            lift_the_weakest: kind == Kind::Arrangement,
             pictures: BTreeMap::new(),
             kept: None,
         };
@@ -389,6 +393,7 @@ impl Draft {
             resume: study.resume,
             collect: study.collect.clone(),
             holdout_percent: study.adaptive.map_or(0, |it| u32::from(it.holdout_percent)),
+            lift_the_weakest: matches!(study.design, Design::Arrangement { lift_the_weakest: true, .. }),
             redirect: study.completion.as_ref().map(|it| it.redirect.clone()).unwrap_or_default(),
             pictures: study
                 .stimuli
@@ -558,7 +563,11 @@ impl Draft {
             Kind::Triplet => Design::Triplet { n_trials: self.n_trials },
             Kind::AnchoredTriplet => Design::AnchoredTriplet { n_trials: self.n_trials },
             Kind::FreeLabel => Design::FreeLabel { max_chars: u32::from(self.scale_max) },
-            Kind::Arrangement => Design::Arrangement { n_shown: u32::from(self.scale_max), n_trials: self.n_trials },
+            Kind::Arrangement => Design::Arrangement {
+                n_shown: u32::from(self.scale_max),
+                n_trials: self.n_trials,
+                lift_the_weakest: self.lift_the_weakest,
+            },
             Kind::Label => Design::Label { labels, confidence: (self.scale_max > 0).then(scale) },
         };
         Ok((design, stimuli))

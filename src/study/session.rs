@@ -179,11 +179,21 @@ impl Session {
 
     /// Chooses the question of the trial that comes now, where the study is adaptive.
     fn prepare(&mut self) {
-        let Some(committee) = &self.committee else { return };
+        if !adaptive::adapts(&self.study) {
+            return;
+        }
         let place = self.answered.len();
         let design = &self.study.design;
         let chosen = match self.trials.get(place).map(|trial| trial.kind.clone()) {
             Some(TrialKind::Main) => {
+                let Some(committee) = &self.committee else {
+                    let mains: Vec<&Judgment> = self.answered.iter().filter(|it| it.is_main()).collect();
+                    let field = adaptive::next_field(&self.study, self.record.seed, place as u32, &mains);
+                    if let (Some(stimuli), Some(trial)) = (field, self.trials.get_mut(place)) {
+                        trial.stimuli = stimuli;
+                    }
+                    return;
+                };
                 let held = self.trials.iter().filter(|trial| trial.kind == TrialKind::HeldOut);
                 let asked = self.answered.iter().filter(|it| it.is_main());
                 let taken: BTreeSet<Vec<String>> = held

@@ -228,11 +228,11 @@ fn a_class_recovers_what_was_planted() {
 
 #[test]
 fn the_builder_simulates_with_the_chooser_of_a_session() {
-    for kind in [Kind::PairRating, Kind::Triplet, Kind::AnchoredTriplet] {
+    for kind in [Kind::PairRating, Kind::Triplet, Kind::AnchoredTriplet, Kind::Arrangement] {
         let mut draft = Draft::template(kind);
         draft.set_adaptive(true);
         let study = draft.study().unwrap();
-        assert!(study.adaptive.is_some(), "{kind:?}");
+        assert!(likewise::study::adaptive::adapts(&study), "{kind:?}");
         let planted = Planted::new(&study, 3);
         let answers = answers_of(&study, &planted, Answering::Oracle, 0.2, 4);
         assert_eq!(answers.len(), study.n_main(), "{kind:?}");

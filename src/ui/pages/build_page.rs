@@ -78,6 +78,7 @@ fn DraftForm(state: State, checked: Memo<Result<Study, StudyError>>) -> impl Int
     let (holdout, set_holdout) = of_draft!(state, holdout_percent);
     let adapts =
         Memo::new(move |_| Draft::can_adapt(kind.get()) && state.draft.with(|draft| draft.holdout_percent > 0));
+    let lifts = Memo::new(move |_| state.draft.with(|draft| draft.lift_the_weakest));
     let (instructions, set_instructions) = of_draft!(state, instructions);
     let (consent, set_consent) = of_draft!(state, consent);
     let (debrief, set_debrief) = of_draft!(state, debrief);
@@ -194,6 +195,14 @@ fn DraftForm(state: State, checked: Memo<Result<Study, StudyError>>) -> impl Int
                 <Show when=move || adapts.get()>
                     <CountField id="draft-holdout" label="Held out, in percent of trials".to_owned() hint="5 to 50. These questions are drawn at random before the session and never learned from: results are tested on them alone." value=holdout set=set_holdout error=error("draft-holdout") />
                 </Show>
+            </Show>
+            <Show when=move || kind.get() == Kind::Arrangement>
+                <p>
+                    <input type="checkbox" id="draft-lift" data-testid="draft-lift" aria-describedby="draft-lift-hint" prop:checked=move || lifts.get()
+                        on:change=move |event| { let on = event_target_checked(&event); state.draft.update(|draft| draft.lift_the_weakest = on); } />
+                    " " <label for="draft-lift">"Later fields lift the weakest pairs"</label>
+                </p>
+                <p class="hint" id="draft-lift-hint">"After the first field, each shows the things about whose likeness this participant has said least: those that lay in a heap are spread out (Kriegeskorte and Mur 2012). Otherwise every field is drawn ahead, so that all pairs come equally often."</p>
             </Show>
             <p class="hint">"The order of trials and the sides are shuffled for everybody, and sides are evened out."</p>
         </fieldset>

@@ -13,7 +13,9 @@ use crate::protocol::NoticeKind;
 use crate::report::class_figures::{figures, participant_table, sentences};
 use crate::report::class_groups::{group_table, view_table};
 use crate::report::class_summary::{BesideModel, ClassSummary, beside_model, class_summary};
+use crate::report::export::zip_of;
 use crate::report::figure::{Cell, Table};
+use crate::report::study_formats::{Format, TextFile, export};
 use crate::store::answers::Answers;
 use crate::store::{Collection, Record};
 use crate::study::frames::Assembly;
@@ -25,7 +27,8 @@ use crate::study::study::{MAX_BYTES, Study};
 use crate::ui::charts::{Chart, short};
 use crate::ui::components::camera_reader::CameraReader;
 use crate::ui::components::model_participant::ModelParticipant;
-use crate::ui::state::{State, use_state};
+use crate::ui::download;
+use crate::ui::state::{State, use_state, words_of};
 use crate::ui::study_source::{Wanted, link_of, shipped, use_wanted};
 use crate::ui::{Heading, to};
 
@@ -284,6 +287,54 @@ fn TableView(name: &'static str, id: &'static str, table: Table) -> impl IntoVie
     }
 }
 
+/// Everybody's answers in the forms that other programs read.
+#[component]
+fn SaveAs(class: Class, study: Study) -> impl IntoView {
+    let chosen = RwSignal::new(Format::Csv.name().to_owned());
+    let options = Format::ALL.into_iter().filter(|it| it.fits(&study)).map(|it| {
+        view! { <option value=it.name()>{it.title()}</option> }
+    });
+    let options = options.collect_view();
+    let save_as = move |_| {
+        let Some(format) = Format::parse(&chosen.get_untracked()) else { return };
+        let made = class.gathered.with_untracked(|it| it.as_ref().map(|it| export(it, format)));
+        let offered = match made {
+            None => return,
+            Some(Err(error)) => Err(error.to_string()),
+            Some(Ok(files)) => offer_files(&study.id, format, files),
+        };
+        if let Err(detail) = offered {
+            class.state.notify(NoticeKind::Unexpected, detail);
+        }
+    };
+    view! {
+        <div class="fields">
+            <div class="field">
+                <label for="class-format">"Everybody's answers for other programs"</label>
+                <select id="class-format" data-testid="class-format" on:change=move |event| chosen.set(event_target_value(&event))>{options}</select>
+                <span class="hint">"Sessions by their random ids, without names; several files come as one ZIP."</span>
+            </div>
+        </div>
+        <p><button type="button" data-testid="class-save-as" on:click=save_as>"Save the answers"</button></p>
+    }
+}
+
+/// Offers one file as it is and several as a ZIP.
+fn offer_files(study: &str, format: Format, files: Vec<TextFile>) -> Result<(), String> {
+    let offered = match files.as_slice() {
+        [file] => {
+            let name = format!("{study}-{}", file.path);
+            download::offer(&name, "text/plain", &file.text)
+        }
+        _ => {
+            let members = files.into_iter().map(|file| (file.path, file.text.into_bytes())).collect();
+            let bytes = zip_of(members).map_err(|error| error.to_string())?;
+            download::offer_bytes(&format!("{study}-{}.zip", format.name()), "application/zip", &bytes)
+        }
+    };
+    offered.map_err(|error| words_of(&error))
+}
+
 /// What the class says.
 #[component]
 fn Together(class: Class, study: Study, summary: ClassSummary) -> impl IntoView {
@@ -348,6 +399,7 @@ fn Together(class: Class, study: Study, summary: ClassSummary) -> impl IntoView 
             <button type="button" data-testid="class-numbers" on:click=move |_| save(state, &name, "application/json", numbers.clone())>"Save these numbers"</button>
             <button type="button" data-testid="class-save-packets" on:click=packets>"Save all packets in one file"</button>
         </div>
+        <SaveAs class=class study=study />
     }
 }
 

@@ -102,6 +102,19 @@ test("packets of two pupils are merged, counted once, and read", async () => {
   const numbers = JSON.parse(readFileSync(await download.path(), "utf8"));
   assert.deepEqual([numbers.n_participants, numbers.n_finished, numbers.n_main, numbers.simulated], [3, 3, 36, false]);
 
+  // Everybody's answers in every form that fits the design: one file as it is, several as a ZIP.
+  const forms = await id("class-format").locator("option").evaluateAll((all) => all.map((one) => one.value));
+  assert.deepEqual(forms, ["csv", "psych-ds", "jspsych", "triplets", "salmon", "things", "vice", "cblearn", "rsatoolbox"]);
+  for (const form of forms) {
+    await id("class-format").selectOption(form);
+    const [file] = await Promise.all([page.waitForEvent("download"), id("class-save-as").click()]);
+    const bytes = readFileSync(await file.path());
+    const isZip = ["csv", "psych-ds"].includes(form);
+    assert.equal(bytes.subarray(0, 2).toString() === "PK", isZip, form);
+    assert.match(file.suggestedFilename(), isZip ? /^class_words-.*\.zip$/ : /^class_words-.*\.(csv|tsv|txt|json)$/);
+    if (form === "salmon") assert.equal(bytes.toString().trim().split("\n").length, 1 + 36);
+  }
+
   if (process.env.HEADLESS) {
     const folder = mkdtempSync(join(tmpdir(), "likewise-class-"));
     writeFileSync(join(folder, "study.json"), JSON.stringify(STUDY));

@@ -138,7 +138,7 @@ const MORE = [
   [{ kind: "answer_rating", prompts, axes: [{ id: "right", text: "Is it right?" }, { id: "clear", text: "Is it clear?" }],
     scale: { min: 1, max: 5, low_label: "no", high_label: "yes" } }, ANSWERS],
   [{ kind: "free_label", max_chars: 40 }, WORDS],
-  [{ kind: "arrangement", n_shown: 4, n_trials: 3 }, WORDS],
+  [{ kind: "arrangement", n_shown: 4, n_trials: 3, lift_the_weakest: true }, WORDS],
 ];
 for (const [design, stimuli] of MORE) {
   test(`${design.kind}: start to finish by keyboard, over a reload and an undo`, async () => {
