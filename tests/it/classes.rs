@@ -344,7 +344,7 @@ fn the_plan_finds_what_is_planted_and_nothing_in_random_answers() {
         let plan = plan(&study, &pools, 50, 0.3, 1);
         assert!(plan.minutes > 0.5 && plan.minutes < 30.0, "{kind:?}: {}", plan.minutes);
         assert!(plan.figure.notes[0].starts_with("Simulated"));
-        assert_eq!(plan.sentences.len(), 2);
+        assert_eq!(plan.sentences.len(), 2 + usize::from(likewise::study::adaptive::adapts(&study)));
     }
 }
 

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { shoot } from "./browser.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -20,8 +21,9 @@ export async function accessibleEverywhere(page, where) {
     await page.setViewportSize(size);
     const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     assert.equal(over, 0, `${where} is ${over} px too wide at ${size.width}`);
+    if (size.width < 600) await shoot(page, `phone-${where.replace(/\W+/g, "-")}`);
     for (const colorScheme of ["dark", "light"]) {
-      await page.emulateMedia({ colorScheme });
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
       await accessible(page, `${where}, ${colorScheme}, ${size.width} px`);
     }
   }
