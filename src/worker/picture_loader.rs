@@ -9,6 +9,7 @@ use crate::eval::engine::{Backend, EngineError, EngineInfo, Response, SelfTest};
 use crate::eval::picture_set::PictureSet;
 use crate::eval::sight::View;
 use crate::formats::FormatError;
+use crate::formats::source::ByteSource;
 use crate::inference::load::ModelIdentity;
 use crate::platform;
 use crate::protocol::LoadPhase;
