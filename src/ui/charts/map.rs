@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use crate::report::figure::Point;
 
 /// Side of the drawing, and on a phone.
-const SIDES: (f64, f64) = (520.0, 380.0);
+const SIDES: (f64, f64) = (520.0, 320.0);
 const MARGIN: f64 = 46.0;
 /// Side of a picture.
 const PICTURE: f64 = 28.0;

@@ -46,6 +46,7 @@ pub fn TrialArrangement(
     /// Called when a picture is there.
     on_picture: Callback<bool>,
 ) -> impl IntoView {
+    let asked = trial.instruction().map_or(question, str::to_owned);
     let n = trial.stimuli.len();
     let places = RwSignal::new(vec![None; n] as Places);
     let chosen = RwSignal::new(0_usize);
@@ -150,7 +151,7 @@ pub fn TrialArrangement(
         }
     };
     view! {
-        <p role="status" data-testid="question">{question}</p>
+        <p role="status" data-testid="question">{asked}</p>
         <div class="arrangement">
             <ul class="arrangement-tray" aria-label="Things to place: choose one, then tap the field or press the arrow keys">{tray}</ul>
             <svg node_ref=svg class="arrangement-field" viewBox=format!("0 0 {FIELD} {FIELD}") role="img" aria-label="The field" data-testid="field" on:click=tap>
