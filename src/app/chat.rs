@@ -83,13 +83,22 @@ impl Chat {
     }
 
     /// The conversation with one more turn of the person, as the model reads it; an empty answer is left out. A model
-    /// that only `continues` reads one text, a line for each turn.
+    /// that only `continues` reads one text: what it added stands right after what it went on with, and the person goes on
+    /// in a new line.
     pub fn prompt(&self, text: String, continues: bool) -> Prompt {
         let said = self.turns.iter().filter(|turn| !turn.text.is_empty());
         if continues {
-            return Prompt::Text(
-                said.map(|turn| turn.text.trim_end()).chain([text.as_str()]).collect::<Vec<_>>().join("\n"),
-            );
+            let mut all = String::new();
+            for turn in said {
+                if turn.role == Role::User && !all.is_empty() {
+                    all.push('\n');
+                }
+                all.push_str(&turn.text);
+            }
+            if !all.is_empty() {
+                all.push('\n');
+            }
+            return Prompt::Text(all + &text);
         }
         let asked = Message { role: Role::User, content: text };
         Prompt::Chat(said.map(|turn| Message { role: turn.role, content: turn.text.clone() }).chain([asked]).collect())
@@ -171,6 +180,6 @@ mod tests {
         assert!(
             matches!(prompt(false), Prompt::Chat(messages) if messages.len() == 3 && messages[2].content == "And then?")
         );
-        assert_eq!(prompt(true), Prompt::Text("hi\nyes\nAnd then?".into()));
+        assert_eq!(prompt(true), Prompt::Text("hiyes\nAnd then?".into()));
     }
 }

@@ -105,7 +105,8 @@ impl Models {
         });
     }
 
-    /// Whether the loaded file has no chat template: a base model, which goes on with a text and answers nobody.
+    /// Whether the loaded file has no chat template, as base models have none: it goes on with a text and is asked with worked
+    /// examples.
     pub fn loaded_is_base(&self) -> bool {
         self.loaded.as_ref().is_some_and(|loaded| loaded.info.has_chat_template == Some(false))
     }

@@ -741,7 +741,7 @@ fn left_by(path: &Path, run: &Run) -> Result<Option<(Run, Vec<ItemResult>)>, Fai
         && earlier.items_sha256 == run.items_sha256
         && earlier.settings == run.settings
         && earlier.shard == run.shard
-        && earlier.engine == run.engine;
+        && earlier.engine.is_same_as(&run.engine);
     if !same {
         let path = path.display();
         return Err(format!("{path} is of another run; leave out --resume to begin anew, which replaces it").into());
@@ -759,7 +759,7 @@ fn is_done(path: &Path, run: &Run) -> bool {
             && it.run.items_sha256 == run.items_sha256
             && it.run.settings == run.settings
             && it.run.shard == run.shard
-            && it.run.engine == run.engine
+            && it.run.engine.is_same_as(&run.engine)
     })
 }
 

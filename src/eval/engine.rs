@@ -501,6 +501,18 @@ pub struct EngineInfo {
     pub has_chat_template: Option<bool>,
 }
 
+impl EngineInfo {
+    /// Whether both are the same engine; what one of them had not noted yet is no difference.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let noted = |own: Option<bool>, theirs: Option<bool>| own.filter(|_| theirs.is_some());
+        let of = |info: &Self, theirs: &Self| Self {
+            has_chat_template: noted(info.has_chat_template, theirs.has_chat_template),
+            ..info.clone()
+        };
+        of(self, other) == of(other, self)
+    }
+}
+
 /// Why an engine could not answer one request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -708,4 +720,18 @@ pub trait Engine {
     /// Answers every request, in order. An error belongs to its request alone; after a cancel the rest
     /// are `Err(Cancelled)`.
     async fn respond(&mut self, requests: &[Request], control: &Control<'_>) -> Vec<Result<Response, EngineError>>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[test]
+    fn what_an_earlier_record_had_not_noted_is_no_difference() {
+        let info = crate::eval::scripted::ScriptedEngine::new(|_| Err(EngineError::EmptyInput)).info().clone();
+        let noted = EngineInfo { has_chat_template: Some(true), ..info.clone() };
+        let other = EngineInfo { has_chat_template: Some(false), ..info.clone() };
+        assert!(info.is_same_as(&noted) && noted.is_same_as(&info) && noted.is_same_as(&noted));
+        assert!(!noted.is_same_as(&other));
+        assert!(!info.is_same_as(&EngineInfo { size_bytes: info.size_bytes + 1, ..noted }));
+    }
 }

@@ -65,7 +65,7 @@ pub struct GroupsFound {
     pub members: BTreeMap<String, usize>,
     /// The questions on which the two largest groups differ most.
     pub differences: Vec<GroupDifference>,
-    /// Participants between two, three, … prototypes instead (ideal points, after PAL); the gain is against one group.
+    /// Participants between two, three, … prototypes instead (ideal points, after PAL); the gain is against one prototype.
     pub prototypes: Vec<GroupCandidate>,
     /// Bits an answer by which the best of these predicts better than the best number of groups.
     pub prototypes_over_groups: f64,
@@ -99,7 +99,8 @@ fn name_of(study: &Study, id: &str) -> String {
     if same > 1 { id.to_owned() } else { stimulus.text.clone() }
 }
 
-/// Takes a participant's own mean and spread out, which say how a scale is used and not what is thought.
+/// Takes a participant's own mean and spread out, which say how a scale is used and not what is thought. They are those of
+/// all answers, held-out ones too, for every view alike.
 fn standardized(row: &[(usize, f64)]) -> Vec<(usize, f64)> {
     let n = row.len().max(1) as f64;
     let mean = row.iter().map(|it| it.1).sum::<f64>() / n;
@@ -231,6 +232,11 @@ pub fn groups(gathered: &Gathered) -> Found<GroupsFound> {
     let design = &gathered.study().design;
     let read = match design {
         Design::AnswerRating { .. } => ratings(gathered),
+        Design::Arrangement { .. } => {
+            return Found::Nothing {
+                why: "places on a field are judged together, so that none can be held out".to_owned(),
+            };
+        }
         design if design.is_about_similarity() => similarities(gathered),
         _ => categories(gathered),
     };
@@ -304,13 +310,13 @@ pub fn prototype_sentence(found: &Found<GroupsFound>) -> Option<String> {
     let found = found.value()?;
     let best = found.prototypes.iter().rev().max_by(|a, b| a.bits.total_cmp(&b.bits))?;
     let verdict = match found.prototypes_over_groups_interval {
-        Some((low, _)) if low > 0.0 => "participants differ by degree rather than by group",
-        Some((_, high)) if high < 0.0 => "groups, or one mind, say more than degrees",
+        Some((low, _)) if low > 0.0 => "degrees predict these answers better than groups",
+        Some((_, high)) if high < 0.0 => "groups, or one mind, predict these answers better than degrees",
         _ => "these answers cannot tell the two views apart",
     };
     Some(format!(
         "Each participant placed between {} prototypes instead (ideal points, after PAL): {:+.3} bits an answer against one \
-         group ({}), {:+.3} against the best number of groups ({}); {verdict}.",
+         prototype ({}), {:+.3} more than the best number of groups gains against one ({}); {verdict}.",
         best.groups,
         best.gain,
         interval_words(best.interval),

@@ -435,7 +435,9 @@ pub fn plan(study: &Study, pools: &[Pool], n: usize, noise: f64, seed: u64) -> P
     );
     if adapts(study) {
         sentences.push(
-            "Their questions were chosen by the answers before, with the same chooser as in a session.".to_owned(),
+            "But for the first and those held out, their questions were chosen by the answers before, with the same chooser as \
+             in a session."
+                .to_owned(),
         );
     }
     let figure = Figure {

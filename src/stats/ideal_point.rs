@@ -124,6 +124,11 @@ impl Shape {
                     }
                     Kind::Number => {
                         let gap = pooled[0] - x[cells.start];
+                        // A normal prior of precision smoothing / variance, with what of its scale depends on the variance.
+                        if smoothing > 0.0 {
+                            loss += 0.5 * libm::log(variance);
+                            by_variance += 0.5 / variance;
+                        }
                         loss += smoothing * 0.5 * gap * gap / variance;
                         gradient[cells.start] -= smoothing * gap / variance;
                         by_variance -= smoothing * 0.5 * gap * gap / (variance * variance);

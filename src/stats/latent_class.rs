@@ -90,12 +90,12 @@ pub struct Groups {
     /// The mixture with that many groups, fitted to all answers.
     pub mixture: Mixture,
     /// Raters between two, three, … prototypes instead ([`super::ideal_point`]), held to the same held-out answers; the gain
-    /// is that against one group.
+    /// is that against one prototype.
     pub prototypes: Vec<Candidate>,
     /// Rater, prototype: weights of the best number of prototypes, fitted to all answers.
     pub placement: Vec<Vec<f64>>,
-    /// Bits an answer by which the best prototypes predict better than the best number of groups, and the interval over
-    /// raters.
+    /// Bits an answer that the best number of prototypes gains over one, less what the best number of groups gains over one,
+    /// and the interval over raters.
     pub over_groups: (f64, Option<(f64, f64)>),
 }
 
@@ -372,8 +372,11 @@ pub fn find_groups(
         .collect();
     // Candidate, rater: log-likelihood of all its held-out answers.
     let mut held_out = vec![vec![0.0; n_raters]; most.max(1)];
-    // The same of prototypes, from two on.
-    let mut between = vec![vec![0.0; n_raters]; most.max(1) - 1];
+    // The same with every answer predicted without the others that are held out with it, as prototypes predict them.
+    let mut one_by_one = held_out.clone();
+    // That of prototypes. One of them says what one group says, but draws it less towards what is equally probable, so that
+    // what several gain is told against it.
+    let mut between = held_out.clone();
     for fold in 0..FOLDS {
         let split = |keep: bool| -> Vec<Vec<(usize, f64)>> {
             let of = |(row, parts): (&Vec<(usize, f64)>, &Vec<usize>)| {
@@ -386,10 +389,17 @@ pub fn find_groups(
         let pool = train.pool(&categories);
         for (place, sums) in held_out.iter_mut().enumerate() {
             let mixture = fit_with(&train, &categories, place + 1, settings, rng)?;
-            if place > 0 {
-                let ideal = ideal_point::fit(&train, &pool, &mixture, settings.smoothing)?;
-                for (rater, new) in test.iter().enumerate() {
-                    between[place - 1][rater] += ideal.log_likelihood(rater, new);
+            let ideal = ideal_point::fit(&train, &pool, &mixture, settings.smoothing)?;
+            for (rater, new) in test.iter().enumerate() {
+                between[place][rater] += ideal.log_likelihood(rater, new);
+            }
+            for ((sum, known), new) in one_by_one[place].iter_mut().zip(&train.rows).zip(&test) {
+                let (membership, _) = normalized(&mixture.log_joint(known));
+                for (question, value) in new {
+                    let by_class = membership.iter().enumerate().map(|(class, share)| {
+                        libm::log(share.max(LEAST)) + mixture.log_density(class, *question, *value)
+                    });
+                    *sum += normalized(&by_class.collect::<Vec<_>>()).1;
                 }
             }
             for ((sum, known), new) in sums.iter_mut().zip(&train.rows).zip(&test) {
@@ -423,21 +433,25 @@ pub fn find_groups(
         let interval = percentile_interval(n_raters, resamples, level, &mut rng.clone(), gain).ok();
         (gain(&all).unwrap_or(0.0), interval.map(|it| (it.low, it.high)))
     };
-    let candidate = |groups: usize, sums: &Vec<f64>| {
-        let (gain, interval) = better(sums, &held_out[0]);
+    let candidate = |groups: usize, sums: &Vec<f64>, than: &[f64]| {
+        let (gain, interval) = better(sums, than);
         let interval = interval.filter(|_| groups > 1);
         Candidate { groups, bits: bits(sums.iter().sum(), n_answers as f64), gain, interval }
     };
     let candidates: Vec<Candidate> =
-        held_out.iter().enumerate().map(|(place, sums)| candidate(place + 1, sums)).collect();
+        held_out.iter().enumerate().map(|(place, sums)| candidate(place + 1, sums, &held_out[0])).collect();
     let prototypes: Vec<Candidate> =
-        between.iter().enumerate().map(|(place, sums)| candidate(place + 2, sums)).collect();
+        between.iter().enumerate().skip(1).map(|(place, sums)| candidate(place + 1, sums, &between[0])).collect();
     // The best of each by what they predict; more of them only if they predict better.
     let best = |all: &[Candidate]| {
         (0..all.len()).max_by(|a, b| all[*a].bits.total_cmp(&all[*b].bits).then(b.cmp(a))).unwrap_or(0)
     };
     let (best_groups, best_prototypes) = (best(&candidates), best(&prototypes));
-    let over_groups = between.get(best_prototypes).map_or((0.0, None), |sums| better(sums, &held_out[best_groups]));
+    // What the best of each gain over one of their own kind.
+    let over_groups = between.get(best_prototypes + 1).map_or((0.0, None), |sums| {
+        let gained = |rater: usize| sums[rater] - between[0][rater] + one_by_one[0][rater];
+        better(&(0..n_raters).map(gained).collect::<Vec<_>>(), &one_by_one[best_groups])
+    });
     let groups = candidates
         .iter()
         .filter(|it| it.interval.is_some_and(|(low, _)| low > 0.0))

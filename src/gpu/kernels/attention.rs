@@ -20,7 +20,7 @@ pub static KERNEL: Kernel = Kernel {
 };
 
 /// llvmpipe ends all loops of a lane after so many turns together.
-const MAX_TURNS: usize = 65_535;
+pub(super) const MAX_TURNS: usize = 65_535;
 
 /// `q: F32[M, n_heads * head_dim]` against the caches of keys and values `F32[max_pos, n_kv_heads * head_dim]`; a
 /// row sees what `places: U32[M, 4]` says (see [`super::split_heads`]), or the last of it within its window. Gives the
@@ -59,8 +59,8 @@ pub fn record(
         0,
     ];
     let bindings = [(q, 0), (&out, 0), (state, 0), (cache.0, 0), (cache.1, 0), (places, 0)];
-    // Turns of all loops of a lane that sees the whole cache.
-    let turns = cache.0.rows().div_ceil(8) * (head_dim / 2 + 1) + head_dim;
+    // Turns of all loops of a lane that sees the whole cache, in three ranges.
+    let turns = (cache.0.rows().div_ceil(8) + 2) * (head_dim / 2 + 1) + head_dim / 4 + 3;
     if rec.is_software() && turns < MAX_TURNS {
         rec.dispatch(&LANES, &params, &bindings, [groups(m * n_heads, 4), 1, 1]);
     } else {

@@ -4,6 +4,7 @@ use crate::gpu::kernel::{Access, Kernel};
 use crate::gpu::recording::Recording;
 use crate::gpu::tensor::{Layout, Tensor};
 
+use super::attention::MAX_TURNS;
 use super::{REDUCE, check_f32, check_state, groups};
 
 /// The shader.
@@ -28,7 +29,7 @@ pub fn record(rec: &mut Recording, logits: &Tensor, pairs: &Tensor, state: &Tens
     rec.check(ok, KERNEL.name, || format!("logits {:?}, pairs {:?}", logits.shape(), pairs.shape()));
     let out = rec.scratch("logprobs", &[n_pairs, 2], Layout::F32);
     let bindings = [(logits, 0), (&out, 0), (state, 0), (pairs, 0)];
-    if rec.is_software() && v.is_multiple_of(16) {
+    if rec.is_software() && v.is_multiple_of(16) && v / 8 + n_pairs < MAX_TURNS {
         rec.dispatch(&LANES, &[v as u32, m as u32, n_pairs as u32, 0], &bindings, [groups(m, 4), 1, 1]);
     } else {
         rec.dispatch(&KERNEL, &[v as u32, m as u32, 0, 0], &bindings, [n_pairs as u32, 1, 1]);

@@ -42,7 +42,7 @@ pub fn AboutPage() -> impl IntoView {
         </section>
         <section>
             <h2>"Privacy"</h2>
-            <p>"No account, no cookies, no measuring of visitors. Models are fetched from this site or opened from your disk, unless you type another address yourself. What you judge and run is kept in this browser's storage; the data page shows it, exports it and erases it. Only a study that names a server may send answers away, only to that server, and only after you agreed to it by name."</p>
+            <p>"No account, no cookies, no measuring of visitors. Models are fetched from this site or from the host that a model's card names, opened from your disk, or fetched from an address that you type. What you judge and run is kept in this browser's storage; the data page shows it, exports it and erases it. Only a study that names a server may send answers away, only to that server, and only after you agreed to it by name."</p>
         </section>
         <section>
             <h2>"Pictures"</h2>

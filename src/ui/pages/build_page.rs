@@ -14,6 +14,7 @@ use crate::platform;
 use crate::protocol::NoticeKind;
 use crate::report::study_plan::{Answering, POOL, Plan, Planted, Pool, expected_minutes, plan};
 use crate::study::StudyError;
+use crate::study::adaptive::adapts;
 use crate::study::draft::{Draft, Kind};
 use crate::study::study::{MAX_BYTES, Study};
 use crate::ui::charts::Chart;
@@ -314,10 +315,12 @@ fn Simulate(checked: Memo<Result<Study, StudyError>>) -> impl IntoView {
         done.set(0);
         spawn_local(async move {
             let planted = Planted::new(&study, SEED);
+            let plan_adapts = adapts(&study);
             let mut pools = [Answering::Oracle, Answering::Random].map(Pool::new);
             for number in 0..2 * POOL {
                 pools[number / POOL].add(&study, &planted, level);
-                if number % 8 == 7 {
+                // A session that chooses its questions takes long.
+                if number % 8 == 7 || plan_adapts {
                     done.set(number + 1);
                     platform::breathe().await;
                 }

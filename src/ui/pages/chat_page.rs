@@ -154,7 +154,7 @@ pub fn ChatPage() -> impl IntoView {
         <Heading text="Talk to a model" />
         <NeedsModel what="a conversation" />
         {move || is_base().then(|| view! {
-            <p data-testid="base-model">"This is a base model: it was not trained to answer and has no form of conversation. It goes on with your text, so begin one."</p>
+            <p data-testid="base-model">"This file has no chat template, as base models have none: it goes on with your text, so begin one."</p>
         })}
         <div class="columns">
             <section class="stack">

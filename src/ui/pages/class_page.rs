@@ -301,7 +301,14 @@ fn SaveAs(class: Class, study: Study) -> impl IntoView {
         let offered = match made {
             None => return,
             Some(Err(error)) => Err(error.to_string()),
-            Some(Ok(files)) => offer_files(&study.id, format, files),
+            Some(Ok(files)) => {
+                // Some forms have no place for it inside.
+                let simulated = class
+                    .gathered
+                    .with_untracked(|it| it.as_ref().is_some_and(|it| it.sessions().any(|it| it.record.simulated)));
+                let name = if simulated { format!("simulated-{}", study.id) } else { study.id.clone() };
+                offer_files(&name, format, files)
+            }
         };
         if let Err(detail) = offered {
             class.state.notify(NoticeKind::Unexpected, detail);
@@ -311,8 +318,8 @@ fn SaveAs(class: Class, study: Study) -> impl IntoView {
         <div class="fields">
             <div class="field">
                 <label for="class-format">"Everybody's answers for other programs"</label>
-                <select id="class-format" data-testid="class-format" on:change=move |event| chosen.set(event_target_value(&event))>{options}</select>
-                <span class="hint">"Sessions by their random ids, without names; several files come as one ZIP."</span>
+                <select id="class-format" data-testid="class-format" aria-describedby="class-format-hint" on:change=move |event| chosen.set(event_target_value(&event))>{options}</select>
+                <span class="hint" id="class-format-hint">"Sessions by their random ids, without names; several files come as one ZIP. If any session is simulated, the file's name says so."</span>
             </div>
         </div>
         <p><button type="button" data-testid="class-save-as" on:click=save_as>"Save the answers"</button></p>
@@ -321,16 +328,12 @@ fn SaveAs(class: Class, study: Study) -> impl IntoView {
 
 /// Offers one file as it is and several as a ZIP.
 fn offer_files(study: &str, format: Format, files: Vec<TextFile>) -> Result<(), String> {
-    let offered = match files.as_slice() {
-        [file] => {
-            let name = format!("{study}-{}", file.path);
-            download::offer(&name, "text/plain", &file.text)
-        }
-        _ => {
-            let members = files.into_iter().map(|file| (file.path, file.text.into_bytes())).collect();
-            let bytes = zip_of(members).map_err(|error| error.to_string())?;
-            download::offer_bytes(&format!("{study}-{}.zip", format.name()), "application/zip", &bytes)
-        }
+    let offered = if let [file] = files.as_slice() {
+        download::offer(&format!("{study}-{}", file.path), "text/plain", &file.text)
+    } else {
+        let members = files.into_iter().map(|file| (file.path, file.text.into_bytes())).collect();
+        let bytes = zip_of(members).map_err(|error| error.to_string())?;
+        download::offer_bytes(&format!("{study}-{}.zip", format.name()), "application/zip", &bytes)
     };
     offered.map_err(|error| words_of(&error))
 }
@@ -380,7 +383,7 @@ fn Together(class: Class, study: Study, summary: ClassSummary) -> impl IntoView 
             <details class="class-details" data-testid="views">
                 <summary>"One mind, groups, or degrees between prototypes"</summary>
                 <TableView name="How well each view predicts held-out answers" id="class-views" table=table />
-                <p class="hint">"A fifth of every participant's answers is predicted from the other four, in turn. Groups put a participant into one of them; prototypes place each between them, as a mixture (ideal points, after PAL, Chen et al. 2024). Bits nearer to 0 predict better."</p>
+                <p class="hint">"A fifth of every participant's answers is predicted from the other four fifths, in turn. Groups put a participant into one of them; prototypes place each between them, as a mixture (ideal points, after PAL, Chen et al. 2024). Higher is better; where answers are numbers these are densities and may lie above 0. How many groups or prototypes there are was chosen by the same answers. In studies of triplets an answer stands for its pairs, some of which may be held out while others are not: more groups then look better than they are."</p>
             </details>
         })}
         {group_table(&summary.groups).map(|table| view! {

@@ -19,21 +19,24 @@ export const GEMMA_PATH = resolve(process.env.LIKEWISE_GEMMA ?? join(ROOT, "mode
 export const DIST = resolve(process.env.SITE_DIST ?? join(ROOT, "dist"));
 
 /**
- * Starts the site; `model: true` adds the catalog's weights, without touching the build's folder. `ranges` and `open`
+ * Starts the site; `model: true` adds the catalog's weights, without touching the build's folder; `gemma` those of another host too. `ranges` and `open`
  * are the server's.
  */
-export async function startSite({ model = false, ranges = false, open } = {}) {
+export async function startSite({ model = false, gemma = false, ranges = false, open } = {}) {
   if (!existsSync(join(DIST, "index.html"))) throw new Error(`no built site in ${DIST}: run make build first`);
   if (!model) return serve({ folder: DIST, prefix: PREFIX, ranges, open });
   const folder = mkdtempSync(join(tmpdir(), "likewise-site-"));
   for (const name of readdirSync(DIST)) if (name !== "models") symlinkSync(join(DIST, name), join(folder, name));
   mkdirSync(join(folder, "models"));
-  // The catalog sends visitors to another host for this one; tests stay here.
-  const catalog = readFileSync(join(DIST, "models", "catalog.json"), "utf8").replace(/https:[^"]*\/(?=gemma-3-270m)/, "models/");
-  writeFileSync(join(folder, "models", "catalog.json"), catalog);
-  const weights = { [MODEL_FILE]: MODEL_PATH, [VISION_FILE]: VISION_PATH, [MINILM_FILE]: MINILM_PATH, [GEMMA_FILE]: GEMMA_PATH };
+  const weights = { [MODEL_FILE]: MODEL_PATH, [VISION_FILE]: VISION_PATH, [MINILM_FILE]: MINILM_PATH };
+  if (gemma) {
+    // The catalog sends visitors to another host for this one; the test stays here.
+    const catalog = readFileSync(join(DIST, "models", "catalog.json"), "utf8").replace(/https:[^"]*\/(?=gemma-3-270m)/, "models/");
+    writeFileSync(join(folder, "models", "catalog.json"), catalog);
+    weights[GEMMA_FILE] = GEMMA_PATH;
+  }
   for (const name of readdirSync(join(DIST, "models"))) {
-    if (!(name in weights) && name !== "catalog.json") symlinkSync(join(DIST, "models", name), join(folder, "models", name));
+    if (!(name in weights) && !(gemma && name === "catalog.json")) symlinkSync(join(DIST, "models", name), join(folder, "models", name));
   }
   for (const [name, path] of Object.entries(weights)) if (existsSync(path)) symlinkSync(path, join(folder, "models", name));
   const site = await serve({ folder, prefix: PREFIX, ranges, open });

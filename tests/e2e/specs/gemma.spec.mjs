@@ -10,7 +10,7 @@ const skip = existsSync(GEMMA_PATH) ? false : "the model is not here: run make m
 const MINUTE = 60_000;
 
 for (const project of ["gpu", "cpu"]) test(`${project}: Gemma loads within its memory and writes`, { skip }, async (t) => {
-  const site = await startSite({ model: true });
+  const site = await startSite({ model: true, gemma: true });
   const browser = await startBrowser(project);
   const memory = watchMemory();
   try {
