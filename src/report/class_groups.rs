@@ -316,7 +316,8 @@ pub fn prototype_sentence(found: &Found<GroupsFound>) -> Option<String> {
     };
     Some(format!(
         "Each participant placed between {} prototypes instead (ideal points, after PAL): {:+.3} bits an answer against one \
-         prototype ({}), {:+.3} more than the best number of groups gains against one ({}); {verdict}.",
+         prototype ({}), {:+.3} more than the best number of groups gains against one ({}); {verdict}. \
+         This is exploratory: a simulated class of one mind has shown degrees too.",
         best.groups,
         best.gain,
         interval_words(best.interval),
