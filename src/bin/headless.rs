@@ -731,18 +731,22 @@ fn partial_path(out: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Whether an earlier run asks the same of the same engine.
+fn is_configured_as(earlier: &Run, run: &Run) -> bool {
+    earlier.task_id == run.task_id
+        && earlier.task_version == run.task_version
+        && earlier.items_sha256 == run.items_sha256
+        && earlier.settings == run.settings
+        && earlier.shard == run.shard
+        && earlier.engine.is_same_as(&run.engine)
+}
+
 /// What an earlier call left of the same run; a last line that was cut by a kill is left out.
 fn left_by(path: &Path, run: &Run) -> Result<Option<(Run, Vec<ItemResult>)>, Failure> {
     let Ok(text) = std::fs::read_to_string(path) else { return Ok(None) };
     let mut lines = text.lines();
     let Some(Ok(earlier)) = lines.next().map(serde_json::from_str::<Run>) else { return Ok(None) };
-    let same = earlier.task_id == run.task_id
-        && earlier.task_version == run.task_version
-        && earlier.items_sha256 == run.items_sha256
-        && earlier.settings == run.settings
-        && earlier.shard == run.shard
-        && earlier.engine.is_same_as(&run.engine);
-    if !same {
+    if !is_configured_as(&earlier, run) {
         let path = path.display();
         return Err(format!("{path} is of another run; leave out --resume to begin anew, which replaces it").into());
     }
@@ -753,14 +757,7 @@ fn left_by(path: &Path, run: &Run) -> Result<Option<(Run, Vec<ItemResult>)>, Fai
 /// Whether a file has a complete run of the same configuration.
 fn is_done(path: &Path, run: &Run) -> bool {
     let stored = std::fs::read_to_string(path).ok().and_then(|text| run_from_json(&text).ok());
-    stored.is_some_and(|it| {
-        it.run.status == RunStatus::Complete
-            && it.run.task_version == run.task_version
-            && it.run.items_sha256 == run.items_sha256
-            && it.run.settings == run.settings
-            && it.run.shard == run.shard
-            && it.run.engine.is_same_as(&run.engine)
-    })
+    stored.is_some_and(|it| it.run.status == RunStatus::Complete && is_configured_as(&it.run, run))
 }
 
 /// Writes a file so that it is never half there.

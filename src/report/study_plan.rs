@@ -14,14 +14,15 @@ use crate::stats::rank::spearman;
 use crate::stats::rdm::{pair_count, pair_index};
 use crate::stats::reliability::split_half;
 use crate::stats::rng::Pcg32;
+use crate::study::StudyError;
 use crate::study::adaptive::adapts;
 use crate::study::arrangement::{FIELD, inverse_mds};
 use crate::study::assign;
 use crate::study::design::{Design, SimulatedParticipant};
 use crate::study::free_label::normalized;
-use crate::study::judgment::{Input, pair_values};
+use crate::study::judgment::pair_values;
 use crate::study::preference::contestant;
-use crate::study::session::{Act, Session};
+use crate::study::simulation::walk;
 use crate::study::study::{Gold, Study};
 use crate::study::trial::{Answer, Trial};
 
@@ -134,13 +135,16 @@ fn distance(a: &[f64; 2], b: &[f64; 2]) -> f64 {
 }
 
 /// What one simulated participant answers to the main trials.
+///
+/// # Errors
+/// Those of [`walk`].
 pub fn answers_of(
     study: &Study,
     planted: &Planted,
     answering: Answering,
     noise: f64,
     number: u64,
-) -> Vec<(Trial, Answer)> {
+) -> Result<Vec<(Trial, Answer)>, StudyError> {
     let seed = planted.seed.wrapping_mul(1009).wrapping_add(number);
     let mut rng = Pcg32::with_stream(seed, 7 + u64::from(answering == Answering::Random));
     let similarity = |a: &str, b: &str| planted.similarity(study, a, b);
@@ -148,7 +152,7 @@ pub fn answers_of(
     // Noise this large leaves nothing of the structure; ratings and labels are drawn evenly besides.
     let noise = if answering == Answering::Random { 1e9 } else { noise };
     let participant = SimulatedParticipant { similarity: &similarity, strength: &strength, noise, attentive: true };
-    walk(study, seed, |trial| match (&study.design, answering) {
+    mains(study, seed, |trial| match (&study.design, answering) {
         (Design::PairRating { scale }, Answering::Random) => {
             Answer::Rating { rating: scale.min + rng.below(usize::from(scale.max - scale.min) + 1) as u8 }
         }
@@ -166,27 +170,17 @@ pub fn answers_of(
 
 /// The main trials of a session and what is answered to them. Where the next question depends on the answers before, it is a
 /// session that asks, as it asks people.
-fn walk(study: &Study, seed: u64, mut answer: impl FnMut(&Trial) -> Answer) -> Vec<(Trial, Answer)> {
+fn mains(
+    study: &Study,
+    seed: u64,
+    mut answer: impl FnMut(&Trial) -> Answer,
+) -> Result<Vec<(Trial, Answer)>, StudyError> {
     if !adapts(study) {
         let mains = assign::trials(study, seed).into_iter().filter(|trial| trial.kind.is_main());
-        return mains.map(|trial| (trial.clone(), answer(&trial))).collect();
+        return Ok(mains.map(|trial| (trial.clone(), answer(&trial))).collect());
     }
-    let mut out = Vec::new();
-    let Ok(mut session) = Session::begin_simulated(study, seed, format!("simulated-{seed}"), 0.0) else { return out };
-    while let Some(trial) = session.current().cloned() {
-        let given = match session.question_of(&trial.kind) {
-            Some(question) => Answer::Option { option: question.right },
-            None => answer(&trial),
-        };
-        let act = Act { rt_millis: 0.0, at: 0.0, input: Input::Keyboard, focus_losses: 0 };
-        if session.answer(given.clone(), act).is_err() {
-            break;
-        }
-        if trial.kind.is_main() {
-            out.push((trial, given));
-        }
-    }
-    out
+    let walked = walk(study, seed, answer)?.into_iter().filter(|(trial, _)| trial.kind.is_main());
+    Ok(walked.filter_map(|(trial, judgment)| Some((trial, judgment.answer()?.clone()))).collect())
 }
 
 /// A participant's values by unit, and its score.
@@ -306,11 +300,15 @@ impl Pool {
     }
 
     /// Sends one more participant through the study.
-    pub fn add(&mut self, study: &Study, planted: &Planted, noise: f64) {
-        let answers = answers_of(study, planted, self.answering, noise, self.scores.len() as u64);
+    ///
+    /// # Errors
+    /// As [`answers_of`]; then the pool is as it was.
+    pub fn add(&mut self, study: &Study, planted: &Planted, noise: f64) -> Result<(), StudyError> {
+        let answers = answers_of(study, planted, self.answering, noise, self.scores.len() as u64)?;
         let (row, score) = scored(study, planted, &answers);
         self.scores.push(score);
         self.rows.push(row);
+        Ok(())
     }
 
     /// Share of studies with `n` participants that find the structure, with its interval.

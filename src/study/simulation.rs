@@ -7,7 +7,7 @@ use super::design::SimulatedParticipant;
 use super::judgment::{Input, Judgment};
 use super::session::{Act, Session};
 use super::study::Study;
-use super::trial::Answer;
+use super::trial::{Answer, Trial};
 use crate::stats::rng::Pcg32;
 
 /// Similarity of two stimuli of one group, and of two groups.
@@ -27,6 +27,30 @@ pub struct Simulation {
     pub noise: f64,
     /// Stimulus ids that are alike: similarity 0.8 within a group, 0.2 across.
     pub groups: Vec<Vec<String>>,
+}
+
+/// A whole session that `answer` answers, as it asks people, each trial with its judgment. Questions about the
+/// instructions are answered rightly.
+///
+/// # Errors
+/// [`StudyError`] for a damaged study and for an answer that its trial does not take.
+pub fn walk(
+    study: &Study,
+    seed: u64,
+    mut answer: impl FnMut(&Trial) -> Answer,
+) -> Result<Vec<(Trial, Judgment)>, StudyError> {
+    let mut session = Session::begin_simulated(study, seed, format!("simulated-{seed}"), 0.0)?;
+    let mut out = Vec::new();
+    while let Some(trial) = session.current().cloned() {
+        let given = match session.question_of(&trial.kind) {
+            Some(question) => Answer::Option { option: question.right },
+            None => answer(&trial),
+        };
+        let act = Act { rt_millis: 0.0, at: 0.0, input: Input::Keyboard, focus_losses: 0 };
+        let judgment = session.answer(given, act)?;
+        out.push((trial, judgment));
+    }
+    Ok(out)
 }
 
 impl Simulation {
@@ -57,15 +81,8 @@ impl Simulation {
         for number in 0..self.n_participants {
             let seed = self.seed.wrapping_add(u64::from(number));
             let mut rng = Pcg32::new(seed);
-            let mut session = Session::begin_simulated(study, seed, format!("simulated-{seed}"), 0.0)?;
-            while let Some(trial) = session.current().cloned() {
-                let answer = match session.question_of(&trial.kind) {
-                    Some(question) => Answer::Option { option: question.right },
-                    None => study.design.simulate(&mut || rng.unit(), &participant, &trial),
-                };
-                let act = Act { rt_millis: 0.0, at: 0.0, input: Input::Keyboard, focus_losses: 0 };
-                judgments.push(session.answer(answer, act)?);
-            }
+            let walked = walk(study, seed, |trial| study.design.simulate(&mut || rng.unit(), &participant, trial))?;
+            judgments.extend(walked.into_iter().map(|(_, judgment)| judgment));
         }
         Ok(judgments)
     }

@@ -30,7 +30,7 @@ pub(crate) fn shipped(id: &str) -> Study {
 /// A simulated session with one answer taken back on its way.
 fn simulated(study: &Study, number: u64) -> Session {
     let planted = Planted::new(study, 3);
-    let main = answers_of(study, &planted, Answering::Oracle, 0.2, number);
+    let main = answers_of(study, &planted, Answering::Oracle, 0.2, number).unwrap();
     // The session has the seed of the plan's participant, so that its main trials are the same ones.
     let mut session =
         Session::begin_simulated(study, 3_u64.wrapping_mul(1009).wrapping_add(number), format!("s{number:04}"), 1e12)
@@ -234,7 +234,7 @@ fn the_builder_simulates_with_the_chooser_of_a_session() {
         let study = draft.study().unwrap();
         assert!(likewise::study::adaptive::adapts(&study), "{kind:?}");
         let planted = Planted::new(&study, 3);
-        let answers = answers_of(&study, &planted, Answering::Oracle, 0.2, 4);
+        let answers = answers_of(&study, &planted, Answering::Oracle, 0.2, 4).unwrap();
         assert_eq!(answers.len(), study.n_main(), "{kind:?}");
         // A session that is answered so comes to the same questions; the layout that nobody answered does not.
         let seed = 3 * 1009 + 4;
@@ -270,7 +270,7 @@ fn the_builder_simulates_with_the_chooser_of_a_session() {
         assert_eq!(held(&asked), held(&laid_out), "{kind:?}");
         // And what is told of it says so.
         let mut pool = Pool::new(Answering::Oracle);
-        (0..3).for_each(|_| pool.add(&study, &planted, 0.2));
+        (0..3).for_each(|_| pool.add(&study, &planted, 0.2).unwrap());
         let told = plan(&study, &[pool], 3, 0.2, 1).sentences.join(" ");
         assert!(told.contains("same chooser"), "{told}");
     }
@@ -335,7 +335,7 @@ fn the_plan_finds_what_is_planted_and_nothing_in_random_answers() {
         let mut pools = [Answering::Oracle, Answering::Random].map(Pool::new);
         for pool in &mut pools {
             for _ in 0..120 {
-                pool.add(&study, &planted, 0.3);
+                pool.add(&study, &planted, 0.3).unwrap();
             }
         }
         let power = |pool: usize| pools[pool].power(20, 1).unwrap().value;

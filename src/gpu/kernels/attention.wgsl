@@ -34,20 +34,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let d1 = min(lane + 64u, params.dim - 1u);
   let d2 = min(lane + 128u, params.dim - 1u);
   let d3 = min(lane + 192u, params.dim - 1u);
-  // Positions before the window are not seen.
-  let pos = position_of(place, slot);
-  var unseen = 0u;
-  if (params.window > 0u && pos + 1u > params.window) { unseen = pos + 1u - params.window; }
+  var unseen = before_window(position_of(place, slot), params.window);
   for (var part = 0u; part < 3u; part++) {
-    var start = 0u;
-    var end = place.x;
-    if (part == 1u) { start = place.y; end = place.z; }
-    if (part == 2u) { start = place.w; end = slot + 1u; }
-    end = min(end, params.max_pos);
-    let skipped = min(unseen, end - min(start, end));
-    unseen -= skipped;
-    start += skipped;
-    for (; start < end; start += 64u) {
+    let seen = seen_of(part, place, slot, params.max_pos, unseen);
+    let end = seen.y;
+    unseen = seen.z;
+    for (var start = seen.x; start < end; start += 64u) {
       let count = min(64u, end - start);
       var score = -3.4028234e38;
       if (lane < count) {

@@ -25,20 +25,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
 
   var top = -3.4028234e38;
   var sum = 0.0;
-  // Positions before the window are not seen.
-  let pos = position_of(place, slot);
-  var unseen = 0u;
-  if (params.window > 0u && pos + 1u > params.window) { unseen = pos + 1u - params.window; }
+  var unseen = before_window(position_of(place, slot), params.window);
   for (var part = 0u; part < 3u; part++) {
-    var start = 0u;
-    var end = place.x;
-    if (part == 1u) { start = place.y; end = place.z; }
-    if (part == 2u) { start = place.w; end = slot + 1u; }
-    end = min(end, params.max_pos);
-    let skipped = min(unseen, end - min(start, end));
-    unseen -= skipped;
-    start += skipped;
-    for (; start < end; start += 8u) {
+    let seen = seen_of(part, place, slot, params.max_pos, unseen);
+    let end = seen.y;
+    unseen = seen.z;
+    for (var start = seen.x; start < end; start += 8u) {
       // Past the end the last key is read again, and weighs nothing.
       let count = vec4<u32>(end - start);
       let last = end - 1u;

@@ -299,6 +299,7 @@ fn Beginning(state: State) -> impl IntoView {
 /// Simulated participants go through the study.
 #[component]
 fn Simulate(checked: Memo<Result<Study, StudyError>>) -> impl IntoView {
+    let state = use_state();
     let noise = RwSignal::new(0.3);
     let done = RwSignal::new(0_usize);
     let running = RwSignal::new(false);
@@ -318,7 +319,11 @@ fn Simulate(checked: Memo<Result<Study, StudyError>>) -> impl IntoView {
             let plan_adapts = adapts(&study);
             let mut pools = [Answering::Oracle, Answering::Random].map(Pool::new);
             for number in 0..2 * POOL {
-                pools[number / POOL].add(&study, &planted, level);
+                if let Err(error) = pools[number / POOL].add(&study, &planted, level) {
+                    state.notify(NoticeKind::Unexpected, error.to_string());
+                    running.set(false);
+                    return;
+                }
                 // A session that chooses its questions takes long.
                 if number % 8 == 7 || plan_adapts {
                     done.set(number + 1);

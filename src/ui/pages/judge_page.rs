@@ -635,12 +635,14 @@ pub fn JudgePage() -> impl IntoView {
             }
             .into_any(),
             (Some(study), None) => view! {
-                <StudyLinks open=opened />
                 {judging.withdrawn.get().then(|| view! { <p role="status" data-testid="withdrawn">"Your answers were deleted."</p> })}
                 {judging.returned.get().map(|returned| view! { <ReturnedView returned=returned /> })}
                 <h2>{study.title.clone()}</h2>
                 <p>{study.instructions.clone()}</p>
                 <ConsentView judging=judging study=study.clone() />
+                // Below, since it is fetched: what comes late must not push the consent away under a finger.
+                <h2>"All studies"</h2>
+                <StudyLinks open=opened />
                 <ShareStudy state=judging.state study=study />
                 <OwnStudy judging=judging />
                 <p><A href=to("/build") attr:data-testid="to-build">"Build a study of your own"</A> " · " <A href=to("/class") attr:data-testid="to-class">"Ask a class"</A></p>

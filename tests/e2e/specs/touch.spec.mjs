@@ -37,9 +37,6 @@ for (const [design, stimuli, total, taps, tree] of DESIGNS) {
     await page.goto(`${site.url}judge/#study=${encodeURIComponent(JSON.stringify(study))}`);
     await id("agree").tap();
     await id("begin").tap();
-    // On a loaded machine a tap can be lost while the page settles; a person taps again.
-    const first = page.locator('[data-testid=trial][data-trial="0"]');
-    if (await first.waitFor({ timeout: 6000 }).then(() => false, () => id("begin").isVisible())) await id("begin").tap();
     for (let n = 0; n < total; n += 1) {
       await page.locator(`[data-testid=trial][data-trial="${n}"]`).waitFor();
       if (n === 0) {
